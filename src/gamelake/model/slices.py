@@ -1,0 +1,58 @@
+"""A slice: the part of a dataset that one unit of work writes as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from gamelake.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True, order=True)
+class Slice:
+    """Column values shared by every row of the slice; no columns = the whole dataset.
+
+    >>> str(Slice.of(raid_date="2026-02-16", team=""))
+    'raid_date=2026-02-16/team='
+    >>> str(Slice())
+    'all'
+    """
+
+    keys: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, **keys: str) -> Slice:
+        """Slice with the given column values, in the order given."""
+        return cls(tuple(keys.items()))
+
+    @classmethod
+    def parse(cls, text: str) -> Slice:
+        """Read what `str()` wrote; raises UserError on anything else."""
+        if text == "all":
+            return cls()
+        pairs = [part.partition("=") for part in text.split("/")]
+        if not all(name and mark for name, mark, _ in pairs):
+            problem = f"`{text}` is not a slice"
+            raise UserError(problem, hint="write `column=value`, several joined by `/`, or `all`")
+        return cls(tuple((name, unquote(value)) for name, _, value in pairs))
+
+    def __str__(self) -> str:
+        return "/".join(f"{name}={quote(value, safe='-_.:+ ')}" for name, value in self.keys) or "all"
+
+    def as_dict(self) -> dict[str, str]:
+        """Column → value, as text."""
+        return dict(self.keys)
+
+    def project(self, columns: Iterable[str]) -> Slice:
+        """The coarser slice over those of the columns this one has."""
+        mine = self.as_dict()
+        return Slice(tuple((name, mine[name]) for name in columns if name in mine))
+
+    def agrees_with(self, other: Slice | Mapping[str, str]) -> bool:
+        """True when no shared column differs; a slice without columns agrees with all."""
+        theirs = other.as_dict() if isinstance(other, Slice) else other
+        return all(theirs.get(name, value) == value for name, value in self.keys)

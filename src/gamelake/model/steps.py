@@ -1,0 +1,106 @@
+"""A step turns input slices into output slices of named datasets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    import duckdb
+    import pyarrow as pa
+
+    from gamelake.model.checks import Check
+    from gamelake.model.names import DatasetName
+    from gamelake.model.schema import Schema
+    from gamelake.model.slices import Slice
+
+
+class Mode(StrEnum):
+    """How an output meets the rows that are already there."""
+
+    REPLACE_SLICE = "replace_slice"
+    SNAPSHOT_REPLACE = "snapshot_replace"
+
+
+class OnEmpty(StrEnum):
+    """What a slice without rows means."""
+
+    FAIL = "fail"
+    CLEAR = "clear"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One dataset a step (or a source) writes."""
+
+    dataset: DatasetName
+    schema: Schema
+    mode: Mode = Mode.REPLACE_SLICE
+    slice_columns: tuple[str, ...] = ()
+    grain: tuple[str, ...] = ()
+    grain_proven: bool = False
+    on_empty: OnEmpty = OnEmpty.FAIL
+    allow_shrink: float = 0.5  # snapshot_replace: least share of the old rows that must remain
+    checks: tuple[Check, ...] = ()
+    description: str = ""
+
+
+class StepContext(Protocol):
+    """What a Python step is given to work with, one batch of output slices at a time."""
+
+    slices: Sequence[Slice]
+    settings: Mapping[str, Any]
+
+    def files(self, dataset: str, for_slice: Slice | None = None) -> list[str]:
+        """Parquet files of the input's published slices that agree with the slice (None = all)."""
+        ...
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection with the shared memory budget; closed after the step."""
+        ...
+
+    def scratch(self) -> Path:
+        """A folder that lives as long as the batch."""
+        ...
+
+    def write(self, dataset: str, for_slice: Slice, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Stage rows of one output slice; may be called several times for a slice."""
+        ...
+
+    def progress(self, done: float, total: float, unit: str = "rows") -> None:
+        """Report how far this batch is; also where a cancelled run stops."""
+        ...
+
+
+@dataclass(frozen=True)
+class SqlStep:
+    """A layout: one SQL text over named inputs."""
+
+    name: str
+    inputs: Mapping[str, DatasetName]  # view name in the SQL → dataset
+    outputs: tuple[Output, ...]
+    sql: str  # Jinja2 template as written
+    variables: Mapping[str, str] = field(default_factory=dict)  # name → type
+    file: str = ""
+    sql_line: int = 1  # line of the file where the SQL starts
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class PythonStep:
+    """A step written in Python; `version` is bumped by hand when its meaning changes."""
+
+    name: str
+    inputs: Mapping[str, DatasetName]
+    outputs: tuple[Output, ...]
+    version: str
+    run: Callable[[StepContext], None]
+    description: str = ""
+
+
+Step = SqlStep | PythonStep
