@@ -1,0 +1,231 @@
+"""Import of combat logs: files → `wow.bronze.combatlog`, every line once, immutable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gamelake.errors import ConflictError, InputError, Place
+from gamelake.games.wow import datasets
+from gamelake.games.wow.events import arrow_type, day_of, table_of
+from gamelake.games.wow.kernels import split
+from gamelake.games.wow.reader import LineBatch, LogFile, Resume, open_log
+from gamelake.model.slices import Slice
+from gamelake.pipeline.source import source_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from gamelake.pipeline.project import Project
+    from gamelake.pipeline.source import SourceRun
+
+SOURCE = "wow.bronze.combatlog"
+_TAIL = 1 << 16
+_SCHEMA = pa.schema([pa.field(c.name, arrow_type(c.type.value), c.nullable) for c in datasets.COMBATLOG.schema.columns])
+_ENCODINGS = {"line_no": "DELTA_BINARY_PACKED", "timestamp": "DELTA_BINARY_PACKED", "line": "PLAIN", "raw": "PLAIN"}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of one file."""
+
+    file: str
+    log: str
+    lines: int  # newly read
+    nights: tuple[str, ...]
+    state: str  # imported, grown, unchanged
+    pending: int  # bytes of an unterminated last line
+    cut: bool  # a compressed file ended early
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the lake remembers of a log."""
+
+    team: str
+    tail: str
+    resume: Resume
+
+
+def import_logs(
+    project: Project,
+    paths: Sequence[Path],
+    *,
+    team: str = "",
+    year: int | None = None,
+    progress: Callable[[str, float, float], None] | None = None,
+) -> list[Imported]:
+    """Read the logs into bronze; a log read before is taken up where it stopped.
+
+    Raises InputError for a file that is no combat log (files before it stay imported), ConflictError for a log that
+    was imported under another team.
+    """
+    names = ", ".join(path.name for path in paths)
+    with source_run(project, f"import {names}", {"paths": [str(path) for path in paths]}, name=SOURCE) as run:
+        return [_import(project, run, path, team, year, progress) for path in paths]
+
+
+def _import(
+    project: Project,
+    run: SourceRun,
+    path: Path,
+    team: str,
+    year: int | None,
+    progress: Callable[[str, float, float], None] | None,
+) -> Imported:
+    log, resume = _recognise(project, path, team)
+    file = LogFile(path, zone=project.settings.zone, year=year, resume=resume)
+
+    def tell(done: int, size: int) -> None:
+        run.progress(done, size, "bytes", message=path.name)
+        if progress:
+            progress(path.name, done, size)
+
+    part = f"{resume.end if resume else 0:015d}"
+    last: LineBatch | None = None
+    with ExitStack() as stack:
+        writers: dict[int, _NightWriter] = {}
+        for last in file.batches(tell):
+            for day, rows in _by_day(last):
+                if day not in writers:
+                    place = Slice.of(raid_date=day_of(day).isoformat(), team=team, log=log, part=part)
+                    writers[day] = stack.enter_context(_NightWriter(place, run.staging_file(datasets.COMBATLOG)))
+                writers[day].write(rows)
+    nights = tuple(day_of(day).isoformat() for day in sorted(writers))
+    if last is not None:
+        run.publish(datasets.COMBATLOG, {writer.slice: [writer.path] for writer in writers.values()})
+        _remember(run, file, last, log=log, part=part, team=team)
+    state = "unchanged" if last is None else "grown" if resume else "imported"
+    return Imported(path.name, log, file.total, nights, state, file.pending, file.cut)
+
+
+def _by_day(batch: LineBatch) -> Iterator[tuple[int, LineBatch]]:
+    cuts = [0, *(np.flatnonzero(np.diff(batch.days)) + 1).tolist(), len(batch)]
+    for begin, end in zip(cuts, cuts[1:], strict=False):
+        yield int(batch.days[begin]), batch.rows(slice(begin, end))
+
+
+class _NightWriter:
+    """Writes the lines of one night of one log into a staged file."""
+
+    def __init__(self, place: Slice, path: Path) -> None:
+        self.slice = place
+        self.path = path
+        self._writer = pq.ParquetWriter(
+            path, _SCHEMA, compression="zstd", compression_level=1, column_encoding=_ENCODINGS,
+            use_dictionary=["raid_date", "team", "log", "part", "occurrence"],
+        )  # fmt: skip
+
+    def __enter__(self) -> _NightWriter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._writer.close()
+
+    def write(self, batch: LineBatch) -> None:
+        """Append lines in order."""
+        keys = self.slice.as_dict()
+        count = len(batch)
+        constants: dict[str, Any] = {**keys, "raid_date": date.fromisoformat(keys["raid_date"])}
+        line, raw = _texts(batch)
+        columns = {
+            **{name: pa.repeat(pa.scalar(value, _SCHEMA.field(name).type), count) for name, value in constants.items()},
+            "line_no": pa.array(np.arange(batch.first_line, batch.first_line + count)),
+            "timestamp": pa.array(
+                np.where(batch.times == split.NO_TIME, 0, batch.times) * 1000, pa.timestamp("us", "UTC"),
+                mask=batch.times == split.NO_TIME,
+            ),
+            "occurrence": pa.array(batch.occurrences.astype(np.int32)),
+            "line": line,
+            "raw": raw,
+        }  # fmt: skip
+        self._writer.write_table(pa.table([columns[name] for name in _SCHEMA.names], schema=_SCHEMA))
+
+
+def _texts(batch: LineBatch) -> tuple[pa.Array, pa.Array]:
+    """(lines as text, bytes of those that are not UTF-8)."""
+    count = len(batch)
+    problems = np.empty(count, np.uint8)
+    split.text_problems(batch.data, batch.starts, batch.ends, problems)
+    size = int((batch.ends - batch.starts).sum())
+    packed = np.empty(size, np.uint8)
+    offsets = np.empty(count + 1, np.int32)
+    split.copy_lines(batch.data, batch.starts, batch.ends, packed, offsets)
+    bad = problems == 2  # noqa: PLR2004 - see text_problems
+    if not bad.any():
+        return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(packed)), pa.nulls(count, pa.binary())
+    pieces = pa.BinaryArray.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(packed)])
+    mask = pa.array(bad)
+    nothing = pa.scalar(None, pa.binary())
+    return pa.compute.if_else(mask, nothing, pieces).cast(pa.string()), pa.compute.if_else(mask, pieces, nothing)
+
+
+def _recognise(project: Project, path: Path, team: str) -> tuple[str, Resume | None]:
+    """Id of the log, and where an earlier reading stopped when this is the same file, longer now."""
+    first = _first_line(path)
+    log = hashlib.blake2b(first, digest_size=8).hexdigest()
+    known = _known(project, log)
+    if known is None:
+        return log, None
+    if known.team != team:
+        problem = f"was imported for team `{known.team}`, not `{team}`"
+        raise ConflictError(problem, Place(str(path)), f"import it with `--team {known.team}`, or leave it")
+    if _tail(path, known.resume.end) == known.tail:
+        return log, known.resume
+    whole = hashlib.blake2b(digest_size=8)  # begins like that one and goes on differently: a log of its own
+    with open_log(path) as stream:
+        while chunk := stream.read(1 << 20):
+            whole.update(chunk)
+    log = whole.hexdigest()
+    known = _known(project, log)
+    return log, known.resume if known else None
+
+
+def _known(project: Project, log: str) -> _Known | None:
+    with project.connect(datasets=[str(datasets.LOGS.dataset)]) as connection:
+        rows = connection.sql(
+            "SELECT team, tail, resume FROM wow.bronze.logs WHERE log = $log ORDER BY end_byte DESC LIMIT 1",
+            params={"log": log},
+        ).to_arrow_table().to_pylist()  # fmt: skip
+    return _Known(rows[0]["team"], rows[0]["tail"], Resume(**json.loads(rows[0]["resume"]))) if rows else None
+
+
+def _remember(run: SourceRun, file: LogFile, last: LineBatch, *, log: str, part: str, team: str) -> None:
+    stop = file.stop(last)
+    columns = {
+        "log": log,
+        "part": part,
+        "team": team,
+        "file_name": file.path.name,
+        "first_byte": [int(part)],
+        "end_byte": [stop.end],
+        "tail": _tail(file.path, stop.end),
+        "lines": [file.total],
+        "resume": json.dumps(asdict(stop)),
+    }
+    run.publish(datasets.LOGS, {Slice.of(log=log, part=part): [table_of(datasets.LOGS.schema, columns, 1)]})
+
+
+def _first_line(path: Path) -> bytes:
+    with open_log(path) as stream:
+        return stream.readline(_TAIL)
+
+
+def _tail(path: Path, end: int) -> str:
+    """Digest of the bytes before an uncompressed offset; of what there is when the log is shorter."""
+    with open_log(path) as stream:
+        stream.seek(max(0, end - _TAIL))
+        piece = stream.read(min(end, _TAIL))
+    return hashlib.blake2b(piece, digest_size=16).hexdigest()
+
+
+__all__ = ["SOURCE", "Imported", "InputError", "import_logs"]
