@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gamelake.games.wow.kernels import parse
+from gamelake.games.wow.kernels import shapes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from gamelake.games.wow.night import EventRows, Night
+    from gamelake.games.wow.night import Night
+    from gamelake.games.wow.parsed import EventRows
     from gamelake.games.wow.pulls import Pull
 
     Ints = npt.NDArray[np.int64]
@@ -24,7 +25,7 @@ PHASE_AT = (70, 40)  # health, percent, at which a new phase begins when the log
 _HOSTILE = 0x40
 _PERCENT_BLOCK = 16  # advanced blocks of this length give most units' health in percent
 _LIST = ("SPELL_DAMAGE", "SPELL_PERIODIC_DAMAGE", "RANGE_DAMAGE", "SWING_DAMAGE")
-_NAMES = [name for name, _ in parse.KNOWN]
+_NAMES = [name for name, _ in shapes.KNOWN]
 _DAMAGE = np.array([_NAMES.index(name) for name in (*_LIST, "ENVIRONMENTAL_DAMAGE", "DAMAGE_SPLIT")])
 _HEAL = np.array([_NAMES.index(name) for name in ("SPELL_HEAL", "SPELL_PERIODIC_HEAL")])
 
@@ -60,6 +61,7 @@ class Boss:
     name: str | None
     named: bool
     unit: Unit
+    whole: bool = True  # the log holds the pull from its START on
 
     @property
     def hp_pct(self) -> float | None:
@@ -72,7 +74,7 @@ class Boss:
     def conservation_error(self) -> float | None:
         """(damage taken − health lost) ÷ max health; None when unnamed, healed, or known in percent only."""
         unit = self.unit
-        if not self.named or unit.healed or unit.percent or not unit.max_hp:
+        if not self.named or not self.whole or unit.healed or unit.percent or not unit.max_hp:
             return None
         return (unit.taken - (unit.max_hp - unit.last_hp)) / unit.max_hp
 
@@ -85,42 +87,44 @@ class BossWatch:
         self._units: dict[tuple[int, int], Unit] = {}
 
     def feed(self, batch: EventRows) -> None:
-        """Take the rows of one batch."""
+        """Take the rows of one batch, landed swings included: their blocks show the health of the struck."""
         rows, pulls = batch.rows, batch.pulls
         if not rows.size:
             return
         inside = pulls >= 0
-        info = rows[:, parse.C_INFO]
+        info = rows[:, shapes.C_INFO]
         is_player = self._night.is_player
         foe = np.where(
-            info == rows[:, parse.C_TARGET], rows[:, parse.C_TARGET_FLAGS], rows[:, parse.C_SOURCE_FLAGS]
+            info == rows[:, shapes.C_TARGET], rows[:, shapes.C_TARGET_FLAGS], rows[:, shapes.C_SOURCE_FLAGS]
         )  # fmt: skip
         speaks = inside & (info >= 0) & ~is_player[info] & ((foe & _HOSTILE) != 0)
         self._health(batch, np.flatnonzero(speaks))
-        target = rows[:, parse.C_TARGET]
+        target = rows[:, shapes.C_TARGET]
         hit = inside & (target >= 0) & ~is_player[target]
-        subevent = rows[:, parse.C_SUBEVENT]
+        subevent = rows[:, shapes.C_SUBEVENT]
         self._damage(batch, np.flatnonzero(hit & np.isin(subevent, _DAMAGE)))
-        effective = rows[:, parse.C_AMOUNT] > rows[:, parse.C_OVERHEAL]
-        for pull, unit in _pairs(batch, np.flatnonzero(hit & np.isin(subevent, _HEAL) & effective), parse.C_TARGET):
+        effective = rows[:, shapes.C_AMOUNT] > rows[:, shapes.C_OVERHEAL]
+        for pull, unit in _pairs(
+            batch, np.flatnonzero(hit & np.isin(subevent, _HEAL) & effective), shapes.C_TARGET
+        ):
             self._unit(pull, unit).healed = True
 
     def _unit(self, pull: int, code: int) -> Unit:
         return self._units.setdefault((pull, code), Unit())
 
     def _health(self, batch: EventRows, chosen: Ints) -> None:
-        for pull, code, at in _groups(batch, chosen, parse.C_INFO):
+        for pull, code, at in _groups(batch, chosen, shapes.C_INFO):
             unit = self._unit(pull, code)
-            health, most = batch.rows[at, parse.C_HP], batch.rows[at, parse.C_MAX_HP]
+            health, most = batch.rows[at, shapes.C_HP], batch.rows[at, shapes.C_MAX_HP]
             unit.max_hp = max(unit.max_hp, int(most.max()))
             unit.last_hp = int(health[-1])
             unit.seen = True
-            unit.percent |= bool((batch.rows[at, parse.C_BLOCK] == _PERCENT_BLOCK).any())
+            unit.percent |= bool((batch.rows[at, shapes.C_BLOCK] == _PERCENT_BLOCK).any())
             unit.track.append((batch.times[at] - self._night.pulls[pull].start, health))
 
     def _damage(self, batch: EventRows, chosen: Ints) -> None:
-        for pull, code, at in _groups(batch, chosen, parse.C_TARGET):
-            amounts = batch.rows[at, parse.C_AMOUNT] + batch.rows[at, parse.C_ABSORBED]
+        for pull, code, at in _groups(batch, chosen, shapes.C_TARGET):
+            amounts = batch.rows[at, shapes.C_AMOUNT] + batch.rows[at, shapes.C_ABSORBED]
             self._unit(pull, code).taken += int(amounts.sum())
 
     def boss(self, pull_index: int) -> Boss:
@@ -144,7 +148,10 @@ class BossWatch:
         if best is None:
             return Boss(None, None, named=False, unit=Unit())
         rank, code, unit = best
-        return Boss(strings[code], strings[int(strings.owners[code, 2])], named=rank[0] == 2, unit=unit)
+        whole = any(bounds.start is not None for bounds in self._night.pulls[pull_index].bounds.values())
+        return Boss(
+            strings[code], strings[int(strings.owners[code, 2])], named=rank[0] == 2, unit=unit, whole=whole
+        )
 
 
 def phases_of(pull: Pull, boss: Boss) -> list[Phase]:
@@ -159,7 +166,9 @@ def phases_of(pull: Pull, boss: Boss) -> list[Phase]:
             if below.size:
                 marks.append((int(np.clip(times[below[0]], marks[-1][0], length)), f"boss at {percent} %"))
     ends = [start for start, _ in marks[1:]] + [length]
-    return [Phase(n, start, end, rule) for n, ((start, rule), end) in enumerate(zip(marks, ends, strict=True), 1)]
+    return [
+        Phase(n, start, end, rule) for n, ((start, rule), end) in enumerate(zip(marks, ends, strict=True), 1)
+    ]
 
 
 def _begins_like(title: str, name: str) -> bool:

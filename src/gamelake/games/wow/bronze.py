@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gamelake.errors import ConflictError, InputError, Place
+from gamelake.errors import ConflictError, Place
 from gamelake.games.wow import datasets
 from gamelake.games.wow.events import arrow_type, day_of, table_of
 from gamelake.games.wow.kernels import split
-from gamelake.games.wow.reader import LineBatch, LogFile, Resume, open_log
+from gamelake.games.wow.reader import LineBatch, LogFile, Resume, open_log, skip
 from gamelake.model.slices import Slice
 from gamelake.pipeline.source import source_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from gamelake.pipeline.project import Project
@@ -30,8 +33,15 @@ if TYPE_CHECKING:
 
 SOURCE = "wow.bronze.combatlog"
 _TAIL = 1 << 16
-_SCHEMA = pa.schema([pa.field(c.name, arrow_type(c.type.value), c.nullable) for c in datasets.COMBATLOG.schema.columns])
-_ENCODINGS = {"line_no": "DELTA_BINARY_PACKED", "timestamp": "DELTA_BINARY_PACKED", "line": "PLAIN", "raw": "PLAIN"}
+_SCHEMA = pa.schema(
+    [pa.field(c.name, arrow_type(c.type.value), c.nullable) for c in datasets.COMBATLOG.schema.columns]
+)
+_ENCODINGS = {
+    "line_no": "DELTA_BINARY_PACKED",
+    "timestamp": "DELTA_BINARY_PACKED",
+    "line": "PLAIN",
+    "raw": "PLAIN",
+}
 
 
 @dataclass(frozen=True)
@@ -94,12 +104,15 @@ def _import(
     last: LineBatch | None = None
     with ExitStack() as stack:
         writers: dict[int, _NightWriter] = {}
+        behind = stack.enter_context(_Behind())
         for last in file.batches(tell):
-            for day, rows in _by_day(last):
+            for day, rows in last.runs(last.days):
                 if day not in writers:
                     place = Slice.of(raid_date=day_of(day).isoformat(), team=team, log=log, part=part)
-                    writers[day] = stack.enter_context(_NightWriter(place, run.staging_file(datasets.COMBATLOG)))
-                writers[day].write(rows)
+                    staged = run.staging_file(datasets.COMBATLOG)
+                    writers[day] = stack.enter_context(_NightWriter(place, staged))
+                behind.do(partial(writers[day].write, rows))
+        behind.wait()
     nights = tuple(day_of(day).isoformat() for day in sorted(writers))
     if last is not None:
         run.publish(datasets.COMBATLOG, {writer.slice: [writer.path] for writer in writers.values()})
@@ -108,10 +121,29 @@ def _import(
     return Imported(path.name, log, file.total, nights, state, file.pending, file.cut)
 
 
-def _by_day(batch: LineBatch) -> Iterator[tuple[int, LineBatch]]:
-    cuts = [0, *(np.flatnonzero(np.diff(batch.days)) + 1).tolist(), len(batch)]
-    for begin, end in zip(cuts, cuts[1:], strict=False):
-        yield int(batch.days[begin]), batch.rows(slice(begin, end))
+class _Behind:
+    """Does one thing after the other in a thread of its own, at most a few behind the caller."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Queue the work; waits while more than four pieces are open, and raises what an earlier one raised."""
+        self._waiting.append(self._pool.submit(work))
+        if len(self._waiting) > 4:
+            self._waiting.popleft().result()
+
+    def wait(self) -> None:
+        """Return when all is done."""
+        while self._waiting:
+            self._waiting.popleft().result()
 
 
 class _NightWriter:
@@ -125,7 +157,7 @@ class _NightWriter:
             use_dictionary=["raid_date", "team", "log", "part", "occurrence"],
         )  # fmt: skip
 
-    def __enter__(self) -> _NightWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -160,13 +192,19 @@ def _texts(batch: LineBatch) -> tuple[pa.Array, pa.Array]:
     packed = np.empty(size, np.uint8)
     offsets = np.empty(count + 1, np.int32)
     split.copy_lines(batch.data, batch.starts, batch.ends, packed, offsets)
-    bad = problems == 2  # noqa: PLR2004 - see text_problems
+    bad = problems == 2
     if not bad.any():
-        return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(packed)), pa.nulls(count, pa.binary())
-    pieces = pa.BinaryArray.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(packed)])
+        return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(packed)), pa.nulls(
+            count, pa.binary()
+        )
+    pieces = pa.BinaryArray.from_buffers(
+        pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(packed)]
+    )
     mask = pa.array(bad)
     nothing = pa.scalar(None, pa.binary())
-    return pa.compute.if_else(mask, nothing, pieces).cast(pa.string()), pa.compute.if_else(mask, pieces, nothing)
+    return pa.compute.if_else(mask, nothing, pieces).cast(pa.string()), pa.compute.if_else(
+        mask, pieces, nothing
+    )
 
 
 def _recognise(project: Project, path: Path, team: str) -> tuple[str, Resume | None]:
@@ -223,9 +261,6 @@ def _first_line(path: Path) -> bytes:
 def _tail(path: Path, end: int) -> str:
     """Digest of the bytes before an uncompressed offset; of what there is when the log is shorter."""
     with open_log(path) as stream:
-        stream.seek(max(0, end - _TAIL))
+        skip(stream, max(0, end - _TAIL))
         piece = stream.read(min(end, _TAIL))
     return hashlib.blake2b(piece, digest_size=16).hexdigest()
-
-
-__all__ = ["SOURCE", "Imported", "InputError", "import_logs"]

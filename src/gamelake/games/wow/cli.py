@@ -1,4 +1,4 @@
-# ruff: noqa: FBT002, TC003 - typer reads annotations at run time and turns booleans into flags
+# ruff: noqa: FBT002 - typer reads annotations at run time and turns booleans into flags
 """`gamelake raid`: combat logs in, raid reports out."""
 
 from __future__ import annotations
@@ -32,14 +32,26 @@ app = typer.Typer(
 
 ProjectOption = Annotated[
     Path | None,
-    typer.Option("--project", "-C", envvar="GAMELAKE_PROJECT", metavar="DIR", help="Project folder.", show_default=False),
+    typer.Option(
+        "--project",
+        "-C",
+        envvar="GAMELAKE_PROJECT",
+        metavar="DIR",
+        help="Project folder.",
+        show_default=False,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 TeamOption = Annotated[str, typer.Option("--team", help="Label for guilds with two groups on one night.")]
 YearOption = Annotated[
-    int | None, typer.Option("--year", help="Year of the first line, for logs that name none (by default from the file's time).")
+    int | None,
+    typer.Option(
+        "--year", help="Year of the first line, for logs that name none (by default from the file's time)."
+    ),
 ]
-NamesOption = Annotated[bool, typer.Option("--pseudonyms", help="Invented names instead of the players' own.")]
+NamesOption = Annotated[
+    bool, typer.Option("--pseudonyms", help="Invented names instead of the players' own.")
+]
 
 MOST_PLAYERS = 10
 
@@ -49,7 +61,9 @@ def import_command(
     logs: Annotated[list[Path], typer.Argument(metavar="LOG…", help="WoWCombatLog.txt, plain, .gz or .zst.")],
     team: TeamOption = "",
     year: YearOption = None,
-    run: Annotated[bool, typer.Option("--run/--no-run", help="Also refine the lines into silver and gold.")] = True,
+    run: Annotated[
+        bool, typer.Option("--run/--no-run", help="Also refine the lines into silver and gold.")
+    ] = True,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,7 +95,9 @@ def import_command(
 
 @app.command("report")
 def report_command(
-    what: Annotated[list[str], typer.Argument(metavar="LOG…|RAID", help="Log files, or a raid of the project.")],
+    what: Annotated[
+        list[str], typer.Argument(metavar="LOG…|RAID", help="Log files, or a raid of the project.")
+    ],
     pseudonyms: NamesOption = False,
     every: Annotated[bool, typer.Option("--all", help="Every player of each pull.")] = False,
     zone: Annotated[str, typer.Option("--zone", help="Zone of timestamps that state no offset.")] = "UTC",
@@ -94,20 +110,24 @@ def report_command(
     _check_team(team)
     if all(_is_path(word) for word in what):
         _check_zone(zone)
-        with _standalone([Path(word) for word in what], zone, year, team, pseudonyms, quiet=as_json) as report:
+        with _standalone(
+            [Path(word) for word in what], zone, year, team, pseudonyms=pseudonyms, quiet=as_json
+        ) as report:
             _print(report, None, every=every, as_json=as_json)
         return
     if len(what) > 1:
         raise UserError(f"`{what[0]}` is no file", hint="give log files, or one raid of the project")
-    with _of_project(project, pseudonyms) as report:
+    with _of_project(project, pseudonyms=pseudonyms) as report:
         report.night(what[0])  # says so when there is no such raid
         _print(report, what[0], every=every, as_json=as_json)
 
 
 @app.command("list")
-def list_command(pseudonyms: NamesOption = False, project: ProjectOption = None, as_json: JsonOption = False) -> None:
+def list_command(
+    pseudonyms: NamesOption = False, project: ProjectOption = None, as_json: JsonOption = False
+) -> None:
     """Raids of the project, latest first."""
-    with _of_project(project, pseudonyms) as report:
+    with _of_project(project, pseudonyms=pseudonyms) as report:
         raids = report.raids()
     if as_json:
         print_json({"raids": raids})
@@ -118,7 +138,15 @@ def list_command(pseudonyms: NamesOption = False, project: ProjectOption = None,
         Col("deaths", form=formats.count, right=True), Col("in fights", form=_clock, right=True),
     ]  # fmt: skip
     rows = [
-        (r["raid_id"], r["difficulty"], r["pulls"], r["bosses"], r["bosses_killed"], r["deaths"], r["fight_ms"])
+        (
+            r["raid_id"],
+            r["difficulty"],
+            r["pulls"],
+            r["bosses"],
+            r["bosses_killed"],
+            r["deaths"],
+            r["fight_ms"],
+        )
         for r in raids
     ]
     print_table(columns, rows)
@@ -150,7 +178,7 @@ def _check_zone(zone: str) -> None:
 
 @contextmanager
 def _standalone(
-    paths: list[Path], zone: str, year: int | None, team: str, pseudonyms: bool, *, quiet: bool
+    paths: list[Path], zone: str, year: int | None, team: str, *, pseudonyms: bool, quiet: bool
 ) -> Iterator[RaidReport]:
     from gamelake import jit
 
@@ -159,7 +187,10 @@ def _standalone(
     from gamelake.games.wow.report import RaidReport
     from gamelake.games.wow.standalone import open_logs
 
-    with _meter(quiet=quiet) as tell, open_logs(paths, zone=zone, year=year, team=team, progress=tell) as (data, files):
+    with (
+        _meter(quiet=quiet) as tell,
+        open_logs(paths, zone=zone, year=year, team=team, progress=tell) as (data, files),
+    ):
         if not quiet:
             for file in files:
                 _warn(file.path.name, file.pending, cut=file.cut)
@@ -167,7 +198,7 @@ def _standalone(
 
 
 @contextmanager
-def _of_project(project: Path | None, pseudonyms: bool) -> Iterator[RaidReport]:
+def _of_project(project: Path | None, *, pseudonyms: bool) -> Iterator[RaidReport]:
     from gamelake.games.wow.report import RaidReport
     from gamelake.packs import open_project
 
@@ -182,9 +213,9 @@ def _meter(*, quiet: bool) -> Iterator[Any]:
 
 
 def _refine(opened: Project, *, quiet: bool) -> Any:
-    from gamelake.cli.progress import steps_progress
     from gamelake.jobs.local import run_now
     from gamelake.pipeline.execute import RunRequest
+    from gamelake.present.progress import steps_progress
 
     with steps_progress(quiet=quiet) as listener:
         return run_now(opened, RunRequest(("wow",)), listener=listener)
@@ -198,7 +229,7 @@ def _warn(file: str, pending: int, *, cut: bool) -> None:
 
 
 def _nights(nights: tuple[str, ...]) -> str:
-    return ", ".join(nights) if len(nights) <= 3 else f"{nights[0]} … {nights[-1]} ({len(nights)})"  # noqa: PLR2004
+    return ", ".join(nights) if len(nights) <= 3 else f"{nights[0]} … {nights[-1]} ({len(nights)})"
 
 
 def _clock(millis: int | None) -> str:

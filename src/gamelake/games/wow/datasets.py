@@ -61,7 +61,7 @@ LOGS = Output(
     grain_proven=True,
 )
 
-_SILVER = {"slice_columns": ("raid_date", "team"), "on_empty": OnEmpty.CLEAR}
+_SLICE = ("raid_date", "team")
 
 EVENTS = Output(
     dataset=DatasetName.parse("wow.silver.events"),
@@ -118,7 +118,8 @@ EVENTS = Output(
         Check("damage_not_negative", CheckKind.RANGE, {"column": "damage_amount", "min": 0}),
         Check("overheal_within_heal", CheckKind.SQL, {"predicate": "overheal IS NULL OR overheal <= healing_amount"}),
     ),
-    **_SILVER,
+    slice_columns=_SLICE,
+    on_empty=OnEmpty.CLEAR,
 )  # fmt: skip
 
 PULLS = Output(
@@ -128,7 +129,9 @@ PULLS = Output(
         *_NIGHT,
         Column("raid_id", _T.TEXT, nullable=False),
         Column("encounter_id", _T.BIGINT, nullable=False),
-        Column("pull_no", _T.INT, nullable=False, doc="0 for another log of a fight that is counted elsewhere"),
+        Column(
+            "pull_no", _T.INT, nullable=False, doc="0 for another log of a fight that is counted elsewhere"
+        ),
         Column("pull_started_at", _T.TIMESTAMP, nullable=False),
         Column("ended_at", _T.TIMESTAMP, nullable=False),
         Column("duration_ms", _T.BIGINT, nullable=False),
@@ -148,11 +151,16 @@ PULLS = Output(
         Column("boss_last_hp", _T.BIGINT),
         Column("boss_hp_pct", _T.DOUBLE, doc="health left at the end, percent"),
         Column("boss_damage", _T.BIGINT, doc="amount + absorbed of all damage lines to it"),
-        Column("conservation_error", _T.DOUBLE, doc="(damage − health lost) ÷ max health; null when healed or unnamed"),
+        Column(
+            "conservation_error",
+            _T.DOUBLE,
+            doc="(damage − health lost) ÷ max health; null when healed or unnamed",
+        ),
     ),
     grain=("raid_id", "encounter_id", "pull_started_at", "recorder"),
     grain_proven=True,
-    **_SILVER,
+    slice_columns=_SLICE,
+    on_empty=OnEmpty.CLEAR,
 )
 
 COMBATANTS = Output(
@@ -170,10 +178,14 @@ COMBATANTS = Output(
         Column("role", _T.TEXT, nullable=False),
         Column("spec", _T.TEXT, nullable=False),
         Column("spec_id", _T.INT, nullable=False),
+        Column(
+            "listed", _T.BOOL, nullable=False, doc="false where the log holds no COMBATANT_INFO of the pull"
+        ),
     ),
     grain=("raid_id", "encounter_id", "pull_started_at", "player_id"),
     grain_proven=True,
-    **_SILVER,
+    slice_columns=_SLICE,
+    on_empty=OnEmpty.CLEAR,
 )
 
 PHASES = Output(
@@ -193,7 +205,8 @@ PHASES = Output(
     ),
     grain=("raid_id", "encounter_id", "pull_started_at", "phase"),
     grain_proven=True,
-    **_SILVER,
+    slice_columns=_SLICE,
+    on_empty=OnEmpty.CLEAR,
 )
 
 ACCOUNTING = Output(
@@ -209,7 +222,8 @@ ACCOUNTING = Output(
     ),
     grain=("log", "part", "category", "name"),
     grain_proven=True,
-    **_SILVER,
+    slice_columns=_SLICE,
+    on_empty=OnEmpty.CLEAR,
 )
 
 LOG_PARTS = Output(
@@ -226,7 +240,8 @@ LOG_PARTS = Output(
     ),
     grain=("log", "part"),
     grain_proven=True,
-    **_SILVER,
+    slice_columns=_SLICE,
+    on_empty=OnEmpty.CLEAR,
 )
 
 QUARANTINE = Output(
@@ -241,7 +256,8 @@ QUARANTINE = Output(
     ),
     grain=("log", "part", "line_no"),
     grain_proven=True,
-    **_SILVER,
+    slice_columns=_SLICE,
+    on_empty=OnEmpty.CLEAR,
 )
 
 SILVER = (EVENTS, PULLS, COMBATANTS, PHASES, ACCOUNTING, LOG_PARTS, QUARANTINE)

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from gamelake.games.wow import datasets
 from gamelake.games.wow.bosses import BossWatch, Phase, phases_of
-from gamelake.games.wow.kernels import parse
+from gamelake.games.wow.kernels import shapes
 from gamelake.games.wow.kernels.identity import event_ids
-from gamelake.games.wow.pulls import describe_spec
+from gamelake.games.wow.pulls import Combatant, describe_spec
 from gamelake.games.wow.specs import power_label
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from gamelake.games.wow.bosses import Boss
-    from gamelake.games.wow.night import EventRows, Night
+    from gamelake.games.wow.night import Night
+    from gamelake.games.wow.parsed import EventRows
     from gamelake.games.wow.pulls import Pull
     from gamelake.model.schema import Schema
     from gamelake.model.steps import Output
@@ -48,8 +49,8 @@ _KINDS = {
     "SPELL_PERIODIC_ENERGIZE": ("mana_regeneration", "periodic"),
     "UNIT_DIED": ("player_death", "death"),
 }
-_TYPES = [_KINDS.get(name, ("", "")) for name, _ in parse.KNOWN]
-_CODE = {name: code for code, (name, _) in enumerate(parse.KNOWN)}
+_TYPES = [_KINDS.get(name, ("", "")) for name, _ in shapes.KNOWN]
+_CODE = {name: code for code, (name, _) in enumerate(shapes.KNOWN)}
 DAMAGE_DONE = ("spell", "periodic", "range", "melee")  # kinds that count as damage done and taken
 
 
@@ -90,6 +91,8 @@ class NightTables:
         self._watch = BossWatch(night)
         self._bosses: list[Boss] | None = None
         self._events = 0
+        self._unlisted = np.array([not pull.roster for pull in night.pulls] + [False])
+        self._actors: dict[int, set[str]] = {}
         pulls = night.pulls
         # one more, empty place: rows outside all pulls carry index −1
         self._starts = np.array([pull.start for pull in pulls] + [0], np.int64)
@@ -102,12 +105,21 @@ class NightTables:
         """Event tables batch by batch, the phase events last. Must be exhausted before the other tables are asked."""
         for batch in self.night.event_rows():
             self._watch.feed(batch)
-            if batch.rows.size:
-                yield self._table(batch)
+            self._note_actors(batch)
+            events = batch.chosen(batch.rows[:, shapes.C_SUBEVENT] != shapes.LANDED)
+            if events.rows.size:
+                yield self._table(events)
         self._bosses = [self._watch.boss(index) for index in range(len(self.night.pulls))]
         phases = self._phase_events()
         if phases.num_rows:
             yield phases
+
+    def _note_actors(self, batch: EventRows) -> None:
+        """Who acts in pulls whose roster the log does not hold: they stand in for it."""
+        source = batch.rows[:, shapes.C_SOURCE]
+        chosen = self._unlisted[batch.pulls] & self.night.is_player[source]
+        for pull, code in zip(batch.pulls[chosen].tolist(), source[chosen].tolist(), strict=True):
+            self._actors.setdefault(pull, set()).add(self.night.strings[code])
 
     def bosses(self) -> list[Boss]:
         """Boss of each pull, in the order of `night.pulls`."""
@@ -119,18 +131,18 @@ class NightTables:
     def _table(self, batch: EventRows) -> pa.Table:
         rows, night = batch.rows, self.night
         count = rows.shape[0]
-        sub = rows[:, parse.C_SUBEVENT]
+        sub = rows[:, shapes.C_SUBEVENT]
         inside = batch.pulls >= 0
-        source, target, info = rows[:, parse.C_SOURCE], rows[:, parse.C_TARGET], rows[:, parse.C_INFO]
-        player = np.where(night.is_player[source], source, np.append(night.owners, parse.NONE)[source])
-        player[source < 0] = parse.NONE
-        names = np.append(night.strings.owners[: len(night.strings), 2], parse.NONE)
+        source, target, info = rows[:, shapes.C_SOURCE], rows[:, shapes.C_TARGET], rows[:, shapes.C_INFO]
+        player = np.where(night.is_player[source], source, np.append(night.owners, shapes.NONE)[source])
+        player[source < 0] = shapes.NONE
+        names = np.append(night.strings.owners[: len(night.strings), 2], shapes.NONE)
         damage = sub <= _CODE["ENVIRONMENTAL_DAMAGE"]
         healing = (sub == _CODE["SPELL_HEAL"]) | (sub == _CODE["SPELL_PERIODIC_HEAL"])
         absorb = sub == _CODE["SPELL_ABSORBED"]
         gain = (sub == _CODE["SPELL_ENERGIZE"]) | (sub == _CODE["SPELL_PERIODIC_ENERGIZE"])
-        ability = (rows[:, parse.C_ABILITY] > 0) | (rows[:, parse.C_ABILITY_NAME] >= 0)
-        amount, overheal = rows[:, parse.C_AMOUNT], rows[:, parse.C_OVERHEAL]
+        ability = (rows[:, shapes.C_ABILITY] > 0) | (rows[:, shapes.C_ABILITY_NAME] >= 0)
+        amount, overheal = rows[:, shapes.C_AMOUNT], rows[:, shapes.C_OVERHEAL]
         on_target, on_source = (info >= 0) & (info == target), (info >= 0) & (info == source)
         ids = np.empty((count, 16), np.uint8)
         event_ids(_NAMESPACE_WORDS, batch.low, batch.high, batch.occurrences, ids)
@@ -150,31 +162,31 @@ class NightTables:
             "pull_started_at": _times(self._starts[batch.pulls], inside),
             "encounter_ms": _ints(batch.times - self._starts[batch.pulls], inside),
             "source_player_id": text(player),
-            "source_player_name": text(np.where(player >= 0, names[player], parse.NONE)),
+            "source_player_name": text(np.where(player >= 0, names[player], shapes.NONE)),
             "source_entity_id": text(source),
-            "source_entity_name": text(rows[:, parse.C_SOURCE_NAME]),
-            "source_flags": _ints(rows[:, parse.C_SOURCE_FLAGS]),
+            "source_entity_name": text(rows[:, shapes.C_SOURCE_NAME]),
+            "source_flags": _ints(rows[:, shapes.C_SOURCE_FLAGS]),
             "target_entity_id": text(target),
-            "target_entity_name": text(rows[:, parse.C_TARGET_NAME]),
-            "target_flags": _ints(rows[:, parse.C_TARGET_FLAGS]),
+            "target_entity_name": text(rows[:, shapes.C_TARGET_NAME]),
+            "target_flags": _ints(rows[:, shapes.C_TARGET_FLAGS]),
             "target_is_player": pa.array(target_player),
-            "ability_id": _ints(rows[:, parse.C_ABILITY], ability),
-            "ability_name": text(rows[:, parse.C_ABILITY_NAME]),
-            "ability_school": _ints(rows[:, parse.C_SCHOOL], ability | damage),
+            "ability_id": _ints(rows[:, shapes.C_ABILITY], ability),
+            "ability_name": text(rows[:, shapes.C_ABILITY_NAME]),
+            "ability_school": _ints(rows[:, shapes.C_SCHOOL], ability | damage),
             "damage_amount": _ints(amount, damage),
             "healing_amount": _ints(amount, healing | absorb),
             "effective": _ints(amount - overheal, healing | absorb),
             "overheal": _ints(overheal, healing),
-            "overkill": _ints(rows[:, parse.C_OVERKILL], damage & (rows[:, parse.C_OVERKILL] >= 0)),
-            "absorbed": _ints(rows[:, parse.C_ABSORBED], damage | healing),
-            "blocked": _ints(rows[:, parse.C_BLOCKED], damage),
-            "resisted": _ints(rows[:, parse.C_RESISTED], damage),
-            "is_critical_hit": pa.array(rows[:, parse.C_CRITICAL] == 1, mask=~(damage | healing | absorb)),
-            "source_hp": _ints(rows[:, parse.C_HP], on_source),
-            "source_max_hp": _ints(rows[:, parse.C_MAX_HP], on_source),
-            "target_hp": _ints(rows[:, parse.C_HP], on_target),
-            "target_max_hp": _ints(rows[:, parse.C_MAX_HP], on_target),
-            "resource_type": _powers(rows[:, parse.C_POWER_TYPE], gain),
+            "overkill": _ints(rows[:, shapes.C_OVERKILL], damage & (rows[:, shapes.C_OVERKILL] >= 0)),
+            "absorbed": _ints(rows[:, shapes.C_ABSORBED], damage | healing),
+            "blocked": _ints(rows[:, shapes.C_BLOCKED], damage),
+            "resisted": _ints(rows[:, shapes.C_RESISTED], damage),
+            "is_critical_hit": pa.array(rows[:, shapes.C_CRITICAL] == 1, mask=~(damage | healing | absorb)),
+            "source_hp": _ints(rows[:, shapes.C_HP], on_source),
+            "source_max_hp": _ints(rows[:, shapes.C_MAX_HP], on_source),
+            "target_hp": _ints(rows[:, shapes.C_HP], on_target),
+            "target_max_hp": _ints(rows[:, shapes.C_MAX_HP], on_target),
+            "resource_type": _powers(rows[:, shapes.C_POWER_TYPE], gain),
             "resource_amount": pa.array(batch.amounts[:, 0], mask=~gain),
             "resource_over": pa.array(batch.amounts[:, 1], mask=~gain),
         }
@@ -188,8 +200,12 @@ class NightTables:
     def _phase_events(self) -> pa.Table:
         found = [(index, phase) for index, phase in self._all_phases() if self.night.pulls[index].counted]
         pulls = [self.night.pulls[index] for index, _ in found]
-        at = np.array([pull.start + phase.start for pull, (_, phase) in zip(pulls, found, strict=True)], np.int64)
-        texts = [f"{self._key(pull)}/phase/{phase.number}" for pull, (_, phase) in zip(pulls, found, strict=True)]
+        at = np.array(
+            [pull.start + phase.start for pull, (_, phase) in zip(pulls, found, strict=True)], np.int64
+        )
+        texts = [
+            f"{self._key(pull)}/phase/{phase.number}" for pull, (_, phase) in zip(pulls, found, strict=True)
+        ]
         ids = [uuid.uuid5(NAMESPACE, text).bytes for text in texts]
         columns = {
             **self.slice,
@@ -259,9 +275,9 @@ class NightTables:
         strings = self.night.strings
         found = [
             (pull, combatant)
-            for pull in self.night.pulls
+            for index, pull in enumerate(self.night.pulls)
             if pull.counted
-            for _, combatant in sorted(pull.roster.items())
+            for combatant in self._roster(index, pull)
         ]
         names = []
         for _, combatant in found:
@@ -276,8 +292,15 @@ class NightTables:
             "role": [spec[1] for spec in specs],
             "spec": [spec[2] for spec in specs],
             "spec_id": [combatant.spec_id for _, combatant in found],
+            "listed": [bool(pull.roster) for pull, _ in found],
         }
         return table_of(datasets.COMBATANTS.schema, columns, len(found))
+
+    def _roster(self, index: int, pull: Pull) -> list[Combatant]:
+        """Listed players, or those who act where the log begins after the list."""
+        if pull.roster:
+            return [combatant for _, combatant in sorted(pull.roster.items())]
+        return [Combatant(guid, 0, 0) for guid in sorted(self._actors.get(index, ()))]
 
     def phases(self) -> pa.Table:
         """One row per phase of each counted pull."""
@@ -295,7 +318,7 @@ class NightTables:
 
     def accounting(self) -> pa.Table:
         """What became of every line."""
-        labels = {parse.EVENT: "event", parse.CONTEXT: "context", parse.IGNORED: "ignored"}
+        labels = {shapes.EVENT: "event", shapes.CONTEXT: "context", shapes.IGNORED: "ignored"}
         found = [
             (part.log, part.part, labels.get(category, "quarantined"), name, lines)
             for part, account in zip(self.night.parts, self.night.accounting, strict=True)
@@ -304,7 +327,6 @@ class NightTables:
         names = ("log", "part", "category", "name", "lines")
         columns = {name: [row[at] for row in found] for at, name in enumerate(names)}
         return table_of(datasets.ACCOUNTING.schema, {**self.slice, **columns}, len(found))
-
 
     def log_parts(self) -> pa.Table:
         """What is known of each log of the night."""

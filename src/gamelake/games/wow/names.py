@@ -5,8 +5,42 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-_HEADS = ("Al", "Bren", "Cor", "Dar", "El", "Fen", "Gal", "Hal", "Il", "Jor", "Kel", "Lor", "Mar", "Nor", "Or", "Per")
-_TAILS = ("ador", "bin", "cas", "dan", "eth", "fir", "gan", "hild", "ion", "jan", "kir", "lan", "mir", "nas", "oth", "wen")
+_HEADS = (
+    "Al",
+    "Bren",
+    "Cor",
+    "Dar",
+    "El",
+    "Fen",
+    "Gal",
+    "Hal",
+    "Il",
+    "Jor",
+    "Kel",
+    "Lor",
+    "Mar",
+    "Nor",
+    "Or",
+    "Per",
+)
+_TAILS = (
+    "ador",
+    "bin",
+    "cas",
+    "dan",
+    "eth",
+    "fir",
+    "gan",
+    "hild",
+    "ion",
+    "jan",
+    "kir",
+    "lan",
+    "mir",
+    "nas",
+    "oth",
+    "wen",
+)
 
 
 def pseudonym(guid: str) -> str:

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gamelake.games.wow.kernels import parse, split
-from gamelake.games.wow.pulls import Combatant, Mark, Pull, PullFinder, choose_counted, read_combatant, read_mark
+from gamelake.games.wow.kernels import shapes, split
+from gamelake.games.wow.parsed import BatchParser, EventRows
+from gamelake.games.wow.pulls import (
+    Combatant,
+    Mark,
+    Pull,
+    PullFinder,
+    choose_counted,
+    read_combatant,
+    read_mark,
+)
 from gamelake.games.wow.strings import Strings
 
 if TYPE_CHECKING:
@@ -21,13 +30,16 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from gamelake.games.wow.pulls import Bounds
     from gamelake.games.wow.reader import LineBatch
 
     Ints = npt.NDArray[np.int64]
 
+KEEP_BYTES = 768 << 20  # event rows held between the passes, at most (a night's log of about 1 GB)
+
 _START, _END, _COMBATANT, _VERSION = range(4)
 _CONTEXT_NAMES = ("ENCOUNTER_START", "ENCOUNTER_END", "COMBATANT_INFO", "COMBAT_LOG_VERSION")
-_KNOWN_NAMES = [name for name, _ in parse.KNOWN]
+_KNOWN_NAMES = [name for name, _ in shapes.KNOWN]
 _CONTEXT_CODES = np.array([_KNOWN_NAMES.index(name) for name in _CONTEXT_NAMES])
 
 
@@ -94,18 +106,6 @@ class Stretch:
     drop: npt.NDArray[np.bool_] | None = None  # lines another stretch of the same recorder already has
 
 
-class EventRows(NamedTuple):
-    """Rows of one batch that become events: the kernel's columns, and what belongs to each row."""
-
-    rows: Ints
-    amounts: npt.NDArray[np.float64]
-    times: Ints
-    low: npt.NDArray[np.uint64]
-    high: npt.NDArray[np.uint64]
-    occurrences: Ints
-    pulls: Ints  # index into `Night.pulls`, −1 outside
-
-
 class Night:
     """All that is known of one team's raid day after the first pass over its logs."""
 
@@ -114,6 +114,11 @@ class Night:
         self.strings = Strings()
         self.accounting = [Accounting() for _ in self.parts]
         self.stretches: list[Stretch] = []
+        self._parser = BatchParser(self.strings)
+        self._kept: (
+            dict[int, list[EventRows]] | None
+        ) = {}  # rows by stretch, None when there are too many to keep
+        self._kept_bytes = 0
         for index in range(len(self.parts)):
             self._learn(index)
         self._order_stretches()
@@ -133,9 +138,11 @@ class Night:
                 stretch.first = stretch.first or int(times[0])
                 stretch.last = max(stretch.last, int(times.max()))
             self.accounting[index].dated += batch.dated
-            categories, names, rows, _ = self._parse(batch)
-            self._account(index, batch, categories, names, rows)
-            self._read_context(self.stretches.index(stretch), stretch, batch, categories, names)
+            categories, names, events = self._parser.parse(batch, stretch.lines)
+            at = self.stretches.index(stretch)
+            self._account(index, batch, categories, names, events.rows)
+            self._read_context(at, stretch, batch, categories, names)
+            self._keep(at, events)
             stretch.lines += len(batch)
             stretch.keys.append(_keys(batch))
             top = int(np.argmax(self.strings.recorders))
@@ -148,59 +155,44 @@ class Night:
         for batch in self.parts[index].batches():
             numbers = np.empty(len(batch), np.int64)
             split.number_stretches(batch.times, memory, numbers)
-            if not len(batch):
-                continue
-            cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(batch)]
-            for begin, end in zip(cuts, cuts[1:], strict=False):
-                number = int(numbers[begin])
+            for number, lines in batch.runs(numbers):
                 if number not in known:
                     known[number] = Stretch(index, number)
                     self.stretches.append(known[number])
-                whole = begin == 0 and end == len(batch)
-                yield known[number], batch if whole else batch.rows(slice(begin, end))
+                yield known[number], lines
 
-    def _parse(self, batch: LineBatch) -> tuple[npt.NDArray[np.uint8], Ints, Ints, npt.NDArray[np.float64]]:
-        """Categories and names of all lines, rows and amounts of the event lines."""
-        count = len(batch)
-        categories = np.empty(count, np.uint8)
-        names = np.empty(count, np.int64)
-        rows = np.empty((count, parse.COLUMNS), np.int64)
-        amounts = np.empty((count, 2), np.float64)
-        strings = self.strings
-        line = filled = 0
-        while line < count:
-            strings.ensure(int(batch.ends[line] - batch.starts[line]))
-            line, more = parse.parse_lines(
-                batch.data, batch.starts, batch.ends, batch.times, line, parse.KINDS, parse.PREFIXES, categories,
-                names, rows[filled:], amounts[filled:], strings.owners, strings.recorders, strings.slots,
-                strings.arena, strings.offsets, strings.used,
-            )  # fmt: skip
-            filled += more
-        return categories, names, rows[:filled], amounts[:filled]
+    def _keep(self, stretch: int, events: EventRows) -> None:
+        """Hold rows for the second pass; a night too big for that is read twice."""
+        if self._kept is None:
+            return
+        self._kept.setdefault(stretch, []).append(events)
+        self._kept_bytes += events.nbytes
+        if self._kept_bytes > KEEP_BYTES:
+            self._kept = None
 
     def _account(
         self, index: int, batch: LineBatch, categories: npt.NDArray[np.uint8], names: Ints, rows: Ints
     ) -> None:
         account = self.accounting[index]
-        for category in (parse.EVENT, parse.CONTEXT, parse.IGNORED, parse.QUARANTINED):
+        for category in (shapes.EVENT, shapes.CONTEXT, shapes.IGNORED, shapes.QUARANTINED):
             counts = np.bincount(names[categories == category])
             for code in np.flatnonzero(counts):
-                word = parse.REASONS[code] if category == parse.QUARANTINED else self.strings[code]
+                word = shapes.REASONS[code] if category == shapes.QUARANTINED else self.strings[int(code)]
                 account.names[category, word] += int(counts[code])
-        bad = np.flatnonzero(categories == parse.QUARANTINED)
-        account.quarantined.extend((batch.first_line + int(at), parse.REASONS[names[at]]) for at in bad)
-        blocks = np.bincount(rows[:, parse.C_BLOCK]) if rows.size else np.zeros(0, np.int64)
+        bad = np.flatnonzero(categories == shapes.QUARANTINED)
+        account.quarantined.extend((batch.first_line + int(at), shapes.REASONS[names[at]]) for at in bad)
+        blocks = np.bincount(rows[:, shapes.C_BLOCK]) if rows.size else np.zeros(0, np.int64)
         account.blocks.update(int(length) for length in np.flatnonzero(blocks) if length)
 
     def _read_context(
         self, index: int, stretch: Stretch, batch: LineBatch, categories: npt.NDArray[np.uint8], names: Ints
     ) -> None:
         """Marks, rosters and header versions."""
-        chosen = np.flatnonzero((categories == parse.CONTEXT) & np.isin(names, _CONTEXT_CODES))
+        chosen = np.flatnonzero((categories == shapes.CONTEXT) & np.isin(names, _CONTEXT_CODES))
         for row in chosen:
             payload = batch.line(int(row)).decode().split("  ", 1)[1]
             line, time, day = batch.first_line + int(row), int(batch.times[row]), int(batch.days[row])
-            kind = int(np.flatnonzero(_CONTEXT_CODES == names[row])[0])
+            kind = int(np.flatnonzero(names[row] == _CONTEXT_CODES)[0])
             if kind in (_START, _END):
                 mark = read_mark(payload, stretch=index, line=line, time=time, day=day)
                 if mark is not None:
@@ -228,7 +220,11 @@ class Night:
         self.main_recorder = max(known, key=lambda name: (known[name], name)) if known else ""
         self._order = sorted(
             range(len(self.stretches)),
-            key=lambda at: (self.stretches[at].first, -self.stretches[at].lines, self._name(self.stretches[at])),
+            key=lambda at: (
+                self.stretches[at].first,
+                -self.stretches[at].lines,
+                self._name(self.stretches[at]),
+            ),
         )
         seen: dict[str, list[npt.NDArray[np.uint64]]] = {}
         for at in self._order:
@@ -265,11 +261,18 @@ class Night:
         found = [finder.finish(last_times) for _, finder in sorted(groups.items())]
         for pulls in found:
             self._count_lines(pulls)
-            instances = Counter(pull.instance_id for pull in pulls if pull.instance_id)
+            instance = self._instance(pulls) if any(not pull.instance_id for pull in pulls) else 0
             for pull in pulls:
-                if not pull.instance_id and instances:
-                    pull.instance_id = instances.most_common(1)[0][0]
+                pull.instance_id = pull.instance_id or instance
         return choose_counted(found)
+
+    def _instance(self, pulls: list[Pull]) -> int:
+        """Where a fight without START took place: as the other pulls say, else as most creatures' GUIDs do."""
+        stated = Counter(pull.instance_id for pull in pulls if pull.instance_id)
+        if not stated:
+            guids = (self.strings[code].split("-") for code in range(len(self.strings)))
+            stated = Counter(int(guid[3]) for guid in guids if len(guid) == 7 and guid[3].isdigit())
+        return stated.most_common(1)[0][0] if stated else 0
 
     def _count_lines(self, pulls: list[Pull]) -> None:
         """How full each pull's log is: lines between its bounds (by time where a bound is elsewhere)."""
@@ -281,11 +284,11 @@ class Night:
         """owner[code]: the player behind a pet or guardian (through chains), NONE for everybody else."""
         count = len(self.strings)
         direct = self.strings.owners[:count]
-        owner = np.full(count, parse.NONE, np.int64)
+        owner = np.full(count, shapes.NONE, np.int64)
         self.is_player = np.zeros(count + 1, bool)  # one more place, so that NONE finds False
         for code in range(count):
             self.is_player[code] = self.strings[code].startswith("Player-")
-        for code in np.flatnonzero((direct[:, 0] >= 0) | (direct[:, 1] >= 0)):
+        for code in np.flatnonzero((direct[:, 0] >= 0) | (direct[:, 1] >= 0)).tolist():
             at, steps = int(code), 0
             while not self.is_player[at] and at >= 0 and steps < 8:
                 at = int(direct[at, 0]) if direct[at, 0] >= 0 else int(direct[at, 1])
@@ -296,40 +299,69 @@ class Night:
 
     def _ranges_of(self, index: int) -> list[tuple[int, Pull, Bounds | None]]:
         recorder = self.stretches[index].recorder or ""
-        return [(n, pull, pull.bounds.get(index)) for n, pull in enumerate(self.pulls) if pull.recorder == recorder]
+        return [
+            (n, pull, pull.bounds.get(index))
+            for n, pull in enumerate(self.pulls)
+            if pull.recorder == recorder
+        ]
 
     # second pass
 
     def event_rows(self) -> Iterator[EventRows]:
-        """Rows of the lines that count, pull by pull index; each distinct line once."""
-        for index in range(len(self.parts)):
-            done: dict[int, int] = {}
-            for stretch, batch in self._segments(index):
-                at = self.stretches.index(stretch)
-                begin = done.get(stretch.number, 0)
-                done[stretch.number] = begin + len(batch)
-                _, _, rows, amounts = self._parse(batch)
-                lines = rows[:, parse.C_LINE]
-                pulls = self._assign(at, batch)
-                keep = np.ones(len(batch), bool) if stretch.drop is None else ~stretch.drop[begin : begin + len(batch)]
-                counted = np.array([pull.counted for pull in self.pulls] + [stretch.recorder == self.main_recorder])
-                keep &= counted[pulls]  # a line outside all pulls looks at the last place
-                kept = keep[lines]
-                rows, amounts, lines = rows[kept], amounts[kept], lines[kept]
-                yield EventRows(
-                    rows, amounts, batch.times[lines], batch.low[lines], batch.high[lines], batch.occurrences[lines],
-                    pulls[lines],
-                )  # fmt: skip
+        """Rows of the lines that count, in time order; each distinct line once. To be called once."""
+        for reading in self._readings():
+            for at, events in self._parsed_again(reading):
+                stretch = self.stretches[at]
+                pulls = self._assign(at, events)
+                keep = self._counted(stretch)[pulls]  # a line outside all pulls looks at the last place
+                if stretch.drop is not None:
+                    keep &= ~stretch.drop[events.places]
+                yield events._replace(pulls=pulls).chosen(keep)
 
-    def _assign(self, stretch: int, batch: LineBatch) -> Ints:
-        """Pull of each line: between START and END by line number, by time where the stretch lacks the mark."""
-        pulls = np.full(len(batch), -1, np.int64)
-        numbers = np.arange(batch.first_line, batch.first_line + len(batch))
+    def _parsed_again(self, reading: list[int]) -> Iterator[tuple[int, EventRows]]:
+        """Rows of some stretches of one part, as kept or read once more."""
+        if self._kept is not None:
+            for at in reading:
+                for events in self._kept.pop(at, []):
+                    yield at, events
+            return
+        done: dict[int, int] = {}
+        for stretch, batch in self._segments(self.stretches[reading[0]].part):
+            at = self.stretches.index(stretch)
+            place = done.get(at, 0)
+            done[at] = place + len(batch)
+            if at in reading:
+                yield at, self._parser.parse(batch, place)[2]
+
+    def _counted(self, stretch: Stretch) -> npt.NDArray[np.bool_]:
+        """Per pull whether its lines count, and last whether lines outside all pulls do."""
+        return np.array([pull.counted for pull in self.pulls] + [stretch.recorder == self.main_recorder])
+
+    def _readings(self) -> list[list[int]]:
+        """Stretches in time order, gathered into as few readings of their parts as keep that order."""
+        readings: list[list[int]] = []
+        for at in self._order:
+            last = readings[-1][-1] if readings else None
+            follows = last is not None and self.stretches[last].part == self.stretches[at].part and last < at
+            if follows:
+                readings[-1].append(at)
+            else:
+                readings.append([at])
+        return readings
+
+    def _assign(self, stretch: int, events: EventRows) -> Ints:
+        """Pull of each row: between START and END by line number, by time where the stretch lacks the mark."""
+        pulls = np.full(events.times.size, -1, np.int64)
+        if not pulls.size:
+            return pulls
+        first, last = events.times.min(), events.times.max()
         for index, pull, bounds in self._ranges[stretch]:
+            if pull.end < first - split.STRETCH_GAP or pull.start > last + split.STRETCH_GAP:
+                continue
             start = bounds.start if bounds else None
             end = bounds.end if bounds else None
-            after = numbers > start if start is not None else batch.times >= pull.start
-            before = numbers < end if end is not None else batch.times <= pull.end
+            after = events.numbers > start if start is not None else events.times >= pull.start
+            before = events.numbers < end if end is not None else events.times <= pull.end
             pulls[after & before] = index
         return pulls
 

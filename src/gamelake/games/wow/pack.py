@@ -29,7 +29,9 @@ PACK = Pack(
     steps=_steps,
     commands={"raid": CommandLink("gamelake.games.wow.cli:app", "Import combat logs, read raid reports")},
     simulators={
-        "wow": CommandLink("gamelake.games.wow.simulate.cli:app", "Raid nights of an invented guild, as the game logs them")
+        "wow": CommandLink(
+            "gamelake.games.wow.simulate.cli:app", "Raid nights of an invented guild, as the game logs them"
+        )
     },
     routers=("gamelake.games.wow.web:router",),
     pages=(PageLink("Raids", "/raids", panel="/raids/panel"),),

@@ -19,7 +19,7 @@ def fields_of(payload: str) -> list[str]:
     >>> fields_of('ENCOUNTER_START,3135,"Dimensius, the All-Devouring",14')
     ['ENCOUNTER_START', '3135', 'Dimensius, the All-Devouring', '14']
     """
-    out = []
+    out: list[str] = []
     at = 0
     while True:
         match = _FIELD.match(payload, at)
@@ -104,15 +104,28 @@ class Pull:
 def read_mark(payload: str, *, stretch: int, line: int, time: int, day: int) -> Mark | None:
     """Mark of a START or END payload; None when its numbers cannot be read."""
     parts = fields_of(payload)
+    if any(len(part) > 10 for part in parts[1:2] + parts[3:]):
+        return None  # no number of the game is that long
     try:
         encounter, name, difficulty, size = int(parts[1]), parts[2], int(parts[3]), int(parts[4])
         if parts[0] == "ENCOUNTER_START":
             instance = int(parts[5])
-            return Mark(stretch, line, time, encounter, name, difficulty, size, instance_id=instance, local_day=day)
+            return Mark(
+                stretch, line, time, encounter, name, difficulty, size, instance_id=instance, local_day=day
+            )
         fight = int(parts[6]) if len(parts) > 6 else None  # absent in old dialects
         success = int(parts[5]) == 1
         return Mark(
-            stretch, line, time, encounter, name, difficulty, size, success=success, fight_ms=fight, local_day=day
+            stretch,
+            line,
+            time,
+            encounter,
+            name,
+            difficulty,
+            size,
+            success=success,
+            fight_ms=fight,
+            local_day=day,
         )
     except (IndexError, ValueError):
         return None
@@ -172,7 +185,9 @@ class PullFinder:
         again = self._open
         if again is not None and again.encounter_id == mark.encounter_id and mark.time - again.start < 1000:
             return  # Classic Era prints the line twice
-        known = next((p for p in self.pulls if p.encounter_id == mark.encounter_id and p.start == mark.time), None)
+        known = next(
+            (p for p in self.pulls if p.encounter_id == mark.encounter_id and p.start == mark.time), None
+        )
         if known is None:
             known = self._headless_before(mark)
         if known is None:
@@ -227,7 +242,7 @@ class PullFinder:
     def _matching(self, mark: Mark) -> Pull | None:
         """The pull of another stretch that this END closes."""
         begun = [p for p in self.pulls if p.encounter_id == mark.encounter_id and p.start <= mark.time]
-        for pull in reversed(sorted(begun, key=lambda p: p.start)):
+        for pull in sorted(begun, key=lambda p: p.start, reverse=True):
             if pull.ended and pull.end == mark.time:
                 return pull
             if not pull.ended:
@@ -241,12 +256,19 @@ def choose_counted(groups: list[list[Pull]]) -> list[Pull]:
 
     The same fight: same encounter, start within 5 s, and at least half of the smaller roster shared.
     """
-    pulls = sorted((p for group in groups for p in group), key=lambda p: (p.start, p.encounter_id, p.recorder))
+    pulls = sorted(
+        (p for group in groups for p in group), key=lambda p: (p.start, p.encounter_id, p.recorder)
+    )
     for index, pull in enumerate(pulls):
         for other in pulls[index + 1 :]:
             if other.start - pull.start > MATCH_MS:
                 break
-            if pull.recorder != other.recorder and _same_fight(pull, other) and pull.counted and other.counted:
+            if (
+                pull.recorder != other.recorder
+                and _same_fight(pull, other)
+                and pull.counted
+                and other.counted
+            ):
                 loser = min(pull, other, key=lambda p: (p.lines, p.recorder))
                 winner = other if loser is pull else pull
                 loser.counted = False

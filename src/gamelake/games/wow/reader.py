@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import IO, TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 CHUNK = 8 << 20
 LINES_PER_BATCH = 1 << 16
 LONGEST_LINE = 4 << 20  # bytes; a file with a longer one is not a combat log
-_WORDS = tuple(np.frombuffer(word, np.uint8) for word in (b"ENCOUNTER_START", b"ENCOUNTER_END", b"COMBAT_LOG_VERSION"))
+_WORDS = tuple(
+    np.frombuffer(word, np.uint8) for word in (b"ENCOUNTER_START", b"ENCOUNTER_END", b"COMBAT_LOG_VERSION")
+)
 
 
 @dataclass
@@ -65,6 +69,12 @@ class LineBatch:
             self.first_line + start,
             self.dated,
         )
+
+    def runs(self, labels: Ints) -> Iterator[tuple[int, LineBatch]]:
+        """(label, lines) of each run of lines with the same label; `labels` has one entry per line."""
+        cuts = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(self)] if len(self) else []
+        for begin, end in pairwise(cuts):
+            yield int(labels[begin]), self.rows(slice(begin, end))
 
     def line(self, row: int) -> bytes:
         """Bytes of one line without its terminator."""
@@ -120,7 +130,7 @@ class LogFile:
         size = file_size(self.path)
         with self.path.open("rb") as raw, decompressed(raw) as stream:
             self.end = self.resume.again if self.resume else 0
-            _skip(stream, self.end)
+            skip(stream, self.end)
             self.total = 0
             for batch in self._unseen(self._split(stream)):
                 if progress:
@@ -215,16 +225,20 @@ class LogFile:
 
     def _read(self, stream: IO[bytes]) -> bytes:
         """Next chunk; a compressed file that ends in the middle ends the log, what came before counts."""
+        pieces: list[bytes] = []
+        size = 0
         try:
-            return stream.read(CHUNK)
+            while size < CHUNK and (piece := stream.read1(CHUNK)):  # type: ignore[attr-defined]  # all of ours have it
+                pieces.append(piece)
+                size += len(piece)
         except EOFError:
             self.cut = True
-        except (zstandard.ZstdError, gzip.BadGzipFile, OSError) as error:
-            if self.end == 0:
+        except (zstandard.ZstdError, zlib.error, OSError) as error:
+            if self.end == 0 and not pieces:
                 problem = f"cannot be decompressed: {error}"
                 raise InputError(problem, Place(str(self.path)), "is the download complete?") from error
             self.cut = True
-        return b""
+        return b"".join(pieces)
 
     def _first_year(self, data: npt.NDArray[np.uint8]) -> int:
         """Year of the first line: as told, else the latest that is not after the file's own time."""
@@ -248,8 +262,12 @@ class LogFile:
         return round(delta.total_seconds() / 60) if delta else 0
 
     def _refuse(self) -> None:
-        problem = "this is not a combat log: no line begins with a timestamp such as `2/16/2026 23:02:12.1780`"
-        raise InputError(problem, Place(str(self.path)), "expected the game's WoWCombatLog.txt, plain, .gz or .zst")
+        problem = (
+            "this is not a combat log: no line begins with a timestamp such as `2/16/2026 23:02:12.1780`"
+        )
+        raise InputError(
+            problem, Place(str(self.path)), "expected the game's WoWCombatLog.txt, plain, .gz or .zst"
+        )
 
 
 def decompressed(raw: IO[bytes]) -> IO[bytes]:
@@ -260,7 +278,7 @@ def decompressed(raw: IO[bytes]) -> IO[bytes]:
         return gzip.open(raw)  # type: ignore[return-value]  # a GzipFile reads like any binary file
     if magic == b"\x28\xb5\x2f\xfd":
         reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-        return io.BufferedReader(reader)  # type: ignore[type-var]  # zstandard's reader is a raw stream
+        return io.BufferedReader(reader, 1 << 20)
     return raw
 
 
@@ -272,12 +290,10 @@ def open_log(path: Path) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _skip(stream: IO[bytes], count: int) -> None:
-    if count and stream.seekable() and not isinstance(stream, gzip.GzipFile):
+def skip(stream: IO[bytes], count: int) -> None:
+    """Move forward from the beginning, by reading where the stream cannot jump."""
+    try:
         stream.seek(count)
-        return
-    while count > 0:
-        chunk = stream.read(min(count, CHUNK))
-        if not chunk:
-            return
-        count -= len(chunk)
+    except io.UnsupportedOperation:
+        while count > 0 and (piece := stream.read(min(count, CHUNK))):
+            count -= len(piece)

@@ -6,7 +6,7 @@ Every function takes a DuckDB connection that has `wow.silver.*` and `wow.gold.*
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from gamelake.errors import NotFoundError
 from gamelake.games.wow.names import hide, hiding
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import duckdb
 
     Row = dict[str, Any]
+
+T = TypeVar("T")
 
 RECAP_MS = 10_000
 TIMELINE_POINTS = 120
@@ -105,7 +107,9 @@ class RaidReport:
         for pull in pulls:
             pull["difficulty"] = difficulty_label(pull["difficulty_id"])
             pull["boss_hp_pct"] = 0.0 if pull["outcome"] == "kill" else pull["boss_min_hp_pct"]
-        return self._shown({**found[0], "pulls": pulls, "players": self._roster(raid_id), "quality": self._quality(found[0])})
+        return self._shown(
+            {**found[0], "pulls": pulls, "players": self._roster(raid_id), "quality": self._quality(found[0])}
+        )
 
     def _roster(self, raid_id: str) -> list[Row]:
         return self._rows(
@@ -132,8 +136,16 @@ class RaidReport:
             ORDER BY pull_started_at, recorder""",
             night,
         )
-        logs = self._rows(f"SELECT * EXCLUDE (raid_date, team) FROM wow.silver.log_parts {where} ORDER BY log, part", night)
-        return {"lines": lines, "totals": totals, "total": sum(totals.values()), "logs": logs, "not_counted": second}
+        logs = self._rows(
+            f"SELECT * EXCLUDE (raid_date, team) FROM wow.silver.log_parts {where} ORDER BY log, part", night
+        )
+        return {
+            "lines": lines,
+            "totals": totals,
+            "total": sum(totals.values()),
+            "logs": logs,
+            "not_counted": second,
+        }
 
     def attendance(self, team: str | None = None) -> Row:
         """Raids in time order and, per player, the pulls in each (absent raids are left out)."""
@@ -151,7 +163,9 @@ class RaidReport:
             player = players.setdefault(row["guid"], {"guid": row["guid"], "raids": {}})
             player |= {"name": row["name"] or player.get("name"), "class": row["class"], "role": row["role"]}
             player["raids"][row["raid_id"]] = player["raids"].get(row["raid_id"], 0) + row["pulls"]
-        listed = sorted(players.values(), key=lambda player: (-len(player["raids"]), player["name"] or "", player["guid"]))
+        listed = sorted(
+            players.values(), key=lambda player: (-len(player["raids"]), player["name"] or "", player["guid"])
+        )
         return self._shown({
             "raids": [{"raid_id": raid, "raid_date": day} for raid, day in raids], "players": listed,
         })  # fmt: skip
@@ -180,7 +194,8 @@ class RaidReport:
         for death in deaths:
             death["recap"] = self._recap(key, death["guid"], death["at_ms"])
         phases = self._rows(
-            f"SELECT phase, started_ms, ended_ms, rule, derived FROM wow.silver.phases WHERE {_PULL} ORDER BY phase", key
+            f"SELECT phase, started_ms, ended_ms, rule, derived FROM wow.silver.phases WHERE {_PULL} ORDER BY phase",
+            key,
         )
         return self._shown({
             **pull, "players": players, "deaths": deaths, "phases": phases,
@@ -270,7 +285,11 @@ class RaidReport:
         key = {"raid": raid_id, "encounter": encounter_id, "pull": pull_no, "guid": self._real(guid)}
         rules = {
             "damage": (f"{_DONE} AND source_player_id = $guid", "damage_amount", "target_entity_name"),
-            "healing": ("event_type = 'heal' AND source_player_id = $guid", "effective", "target_entity_name"),
+            "healing": (
+                "event_type = 'heal' AND source_player_id = $guid",
+                "effective",
+                "target_entity_name",
+            ),
             "taken": (f"{_DONE} AND target_entity_id = $guid", "damage_amount", "source_entity_name"),
         }
         where, amount, other = rules[metric]
@@ -312,7 +331,9 @@ class RaidReport:
 
     def _names(self) -> dict[str, str]:
         if self._table is None:
-            players = self._rows("SELECT player_id, any_value(player_name) AS name FROM wow.silver.combatants GROUP BY 1")
+            players = self._rows(
+                "SELECT player_id, any_value(player_name) AS name FROM wow.silver.combatants GROUP BY 1"
+            )
             met = self._rows(
                 """SELECT DISTINCT target_entity_id AS player_id, target_entity_name AS name FROM wow.silver.events
                 WHERE target_is_player
@@ -327,8 +348,8 @@ class RaidReport:
             self._table = hiding(names, {row["pet"]: row["owner"] for row in pets if row["pet"]})
         return self._table
 
-    def _shown(self, value: Any) -> Any:
-        return hide(value, self._names()) if self._pseudonyms else value
+    def _shown(self, value: T) -> T:
+        return cast("T", hide(value, self._names())) if self._pseudonyms else value
 
     def _real(self, guid: str) -> str:
         if not self._pseudonyms:

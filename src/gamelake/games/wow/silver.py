@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from gamelake.games.wow import datasets
@@ -11,12 +13,14 @@ from gamelake.model.names import DatasetName
 from gamelake.model.steps import PythonStep, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
+    from gamelake.games.wow.night import LogPart
     from gamelake.games.wow.reader import LineBatch
-    from gamelake.model.steps import StepContext
+    from gamelake.model.slices import Slice
+    from gamelake.model.steps import Output, StepContext
 
 _BRONZE = str(datasets.COMBATLOG.dataset)
 _COLUMNS = ["line_no", "timestamp", "occurrence", "line", "raw"]
@@ -24,24 +28,44 @@ _ROWS = 1 << 16
 
 
 def refine(context: StepContext) -> None:
-    """Refine each night of the batch; memory is that of a few batches of lines, whatever the size of the logs."""
+    """Refine the nights of the batch, two at a time: most of the work runs outside the interpreter's lock."""
+    writing = Lock()
+    done = 0
+
+    def write(output: Output, place: Slice, rows: pa.Table) -> None:
+        nonlocal done
+        with writing:
+            context.write(str(output.dataset), place, rows)
+            if output is datasets.EVENTS:
+                done += rows.num_rows
+                context.progress(done, 0, "events")
+
+    with ThreadPoolExecutor(min(2, len(context.slices))) as pool:
+        nights = [pool.submit(_refine_night, context, place, write) for place in context.slices]
+        try:
+            for night in nights:
+                night.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # the first failure ends the batch
+            raise
+
+
+def _refine_night(
+    context: StepContext, place: Slice, write: Callable[[Output, Slice, pa.Table], None]
+) -> None:
     from gamelake.games.wow.events import NightTables
     from gamelake.games.wow.night import Night
 
-    for place in context.slices:
-        keys = place.as_dict()
-        day = date.fromisoformat(keys["raid_date"])
-        tables = NightTables(Night(_parts(context.files(_BRONZE, place), day)), day=day, team=keys["team"])
-        done = 0
-        for rows in tables.events():
-            context.write(str(datasets.EVENTS.dataset), place, rows)
-            done += rows.num_rows
-            context.progress(done, 0, "events")
-        for output, rows in tables.small_tables():
-            context.write(str(output.dataset), place, rows)
+    keys = place.as_dict()
+    day = date.fromisoformat(keys["raid_date"])
+    tables = NightTables(Night(_parts(context.files(_BRONZE, place), day)), day=day, team=keys["team"])
+    for rows in tables.events():
+        write(datasets.EVENTS, place, rows)
+    for output, rows in tables.small_tables():
+        write(output, place, rows)
 
 
-def _parts(files: list[str], day: date) -> Iterator[object]:
+def _parts(files: list[str], day: date) -> Iterator[LogPart]:
     import pyarrow.parquet as pq
 
     from gamelake.games.wow.night import LogPart

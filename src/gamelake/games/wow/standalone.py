@@ -68,10 +68,9 @@ class _Lines:
 
     def __call__(self) -> Iterator[LineBatch]:
         for batch in self._file.batches():
-            cuts = [0, *(np.flatnonzero(np.diff(batch.days)) + 1).tolist(), len(batch)]
-            for begin, end in zip(cuts, cuts[1:], strict=False):
-                if batch.days[begin] == self._day:
-                    yield batch.rows(slice(begin, end))
+            for day, lines in batch.runs(batch.days):
+                if day == self._day:
+                    yield lines
 
 
 class _Spool:
@@ -136,7 +135,9 @@ def _build_gold(connection: duckdb.DuckDBPyConnection) -> None:
 def _build(connection: duckdb.DuckDBPyConnection, step: SqlStep) -> None:
     for view, dataset in step.inputs.items():
         connection.execute(f'CREATE OR REPLACE TEMP VIEW "{view}" AS SELECT * FROM {dataset}')
-    columns = ", ".join(f'CAST("{c.name}" AS {c.type.sql}) AS "{c.name}"' for c in step.outputs[0].schema.columns)
+    columns = ", ".join(
+        f'CAST("{c.name}" AS {c.type.sql}) AS "{c.name}"' for c in step.outputs[0].schema.columns
+    )
     connection.execute(f"CREATE TABLE {step.name} AS SELECT {columns} FROM ({render(step, Slice())})")
     for view in step.inputs:
         connection.execute(f'DROP VIEW "{view}"')

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from gamelake.games.wow.kernels import parse, text
+from gamelake.games.wow.kernels import shapes, text
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -25,10 +25,10 @@ class Strings:
         self.offsets = np.zeros(1 << 13, np.int64)
         self.used = np.zeros(1, np.int64)
         # owners[code]: unit that owns this one, as seen in an advanced block (0) or by a summon (1); its name (2)
-        self.owners = np.full((1 << 13, 3), parse.NONE, np.int64)
+        self.owners = np.full((1 << 13, 3), shapes.NONE, np.int64)
         # recorders[code]: event lines whose source is the player who keeps the log
         self.recorders = np.zeros(1 << 13, np.int64)
-        for name, _ in parse.KNOWN:
+        for name, _ in shapes.KNOWN:
             self.code(name)
 
     def __len__(self) -> int:
@@ -51,7 +51,7 @@ class Strings:
             size = self.slots.size // 2
             self.offsets = _longer(self.offsets, size, 0)
             self.recorders = _longer(self.recorders, size, 0)
-            owners = np.full((size, 3), parse.NONE, np.int64)
+            owners = np.full((size, 3), shapes.NONE, np.int64)
             owners[: self.owners.shape[0]] = self.owners
             self.owners = owners
         needed = int(self.offsets[self.used[0]]) + line_bytes + 64

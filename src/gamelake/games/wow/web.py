@@ -52,7 +52,7 @@ def raids_page(request: Request, report: ReportDep) -> Response:
 
 @router.get("/raids/panel", include_in_schema=False)
 def home_panel(request: Request, report: ReportDep) -> Response:
-    return _render(request, "wow/panel.html", raids=report.raids()[:4])
+    return _render(request, "wow/panel.html", raids=report.raids()[:3])
 
 
 @router.get("/raids/{raid_id}", include_in_schema=False)
@@ -189,5 +189,9 @@ def _player(pull: dict[str, Any], guid: str) -> dict[str, Any]:
 
 
 def _render(request: Request, template: str, **context: Any) -> Response:
-    tools: dict[str, Any] = {"pull_id": pull_id, "class_tone": views.class_tone, "short_name": views.short_name}
+    tools: dict[str, Any] = {
+        "pull_id": pull_id,
+        "class_tone": views.class_tone,
+        "short_name": views.short_name,
+    }
     return pages_of(request).render(request, template, section=SECTION, **tools, **context)

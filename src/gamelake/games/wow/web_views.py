@@ -196,7 +196,7 @@ def timeline(pull: Row) -> Chart:
     lines = [
         Series("Damage per second", per_second("damage"), "damage", "area"),
         Series("Healing per second", per_second("healing"), "healing"),
-        Series("Taken per second", per_second("taken"), "taken"),
+        Series("Taken per second", per_second("taken"), "taken", "area", panel=1),
     ]
     if any(value is not None for value in series["boss_hp"]):
         lines.append(Series("Boss health", series["boss_hp"], "boss", form="percent", right=True))
@@ -243,7 +243,7 @@ def _recap(death: Row) -> Recap:
     rows = []
     health: list[tuple[float, float]] = []
     for row in death["recap"]:
-        before = (row["at_ms"] - death["at_ms"]) / 1000
+        before = min(-0.0, (row["at_ms"] - death["at_ms"]) / 1000) + 0.0
         killing = row["kind"] == "damage" and row["overkill"] is not None and row["overkill"] >= 0
         rows.append({**row, "before": before, "killing": killing})
         if row["hp_pct"] is not None:
@@ -292,24 +292,33 @@ def cast_lines(casts: Sequence[Row], duration_ms: int) -> CastLines:
     return CastLines(lines, len(casts), max(0, len(ranked) - CAST_ROWS), ticks)
 
 
-def trust(error: float | None) -> tuple[str, str]:
-    """How well a pull's damage explains the boss's lost health: state and words.
+@dataclass(frozen=True)
+class Trust:
+    """How well a pull's damage explains the boss's lost health."""
 
-    >>> trust(0.0), trust(None)[0]
-    (('passed', 'exact'), 'skipped')
+    state: str
+    word: str
+    reason: str = ""
+
+
+def trust(error: float | None) -> Trust:
+    """The verdict on a conservation error.
+
+    >>> trust(0.0).word, trust(-0.000012).word, trust(0.2).word, trust(None).word
+    ('exact', 'within 0.01%', 'off', 'not known')
     """
     if error is None:
-        return "skipped", "cannot be told: the boss heals, or no unit bears its name"
+        return Trust("skipped", "not known", "The boss was healed, or no unit bears the encounter's name.")
     if abs(error) <= EXACT:
-        return "passed", "exact"
+        return Trust("passed", "exact")
     if abs(error) <= CLOSE:
-        return "passed", "within 0.01%"
-    return "warning", "lines are missing, or more than one unit shares the boss's health"
+        return Trust("passed", "within 0.01%", "Hits between two health readings explain it.")
+    return Trust("warning", "off", "Lines are missing, or another unit shares the boss's health.")
 
 
 def progress(group: BossGroup) -> Chart | None:
-    """Boss health left by pull; None for a boss that took one pull."""
-    if len(group.pulls) < 2:
+    """Boss health left by pull; None for a boss of one or two pulls, which the list shows well enough."""
+    if len(group.pulls) < 3:
         return None
     left = [pull["boss_hp_pct"] for pull in group.pulls]
     labels = [f"{pull['pull_no']}" for pull in group.pulls]

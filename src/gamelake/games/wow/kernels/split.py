@@ -31,7 +31,9 @@ NO_DAY = -(2**31)
 HOUR = 3_600_000
 DAY_MS = 24 * HOUR
 RAID_DAY_START = 6 * HOUR  # a raid day begins at 06:00 local
-STRETCH_GAP = 5_000  # time going back further than this begins a new stretch of the log (two logs in one file)
+STRETCH_GAP = (
+    5_000  # time going back further than this begins a new stretch of the log (two logs in one file)
+)
 
 
 @njit(cache=True, nogil=True)
@@ -138,7 +140,9 @@ def read_time(data, start, end, year, last_month, out):
         return False
     if dated and (year < 2000 or year > 2199):
         return False
-    out[0] = days_from_civil(year, month, day) * DAY_MS + hour * HOUR + minute * 60_000 + second * 1000 + milli
+    out[0] = (
+        days_from_civil(year, month, day) * DAY_MS + hour * HOUR + minute * 60_000 + second * 1000 + milli
+    )
     out[1] = offset
     out[2] = year
     out[3] = month
@@ -231,7 +235,9 @@ def _line_feed(data, start, end):
 
 
 @njit(cache=True, nogil=True)
-def split_lines(data, begin, end, zone_minutes, words, state, tables, starts, ends, times, days, occurrences, low, high):
+def split_lines(
+    data, begin, end, zone_minutes, words, state, tables, starts, ends, times, days, occurrences, low, high
+):
     """Fill one row per terminated line from `begin`; returns (lines, position behind the last of them).
 
     Stops early when the output is full, or when the identities of the last seconds (`tables`, two generations of

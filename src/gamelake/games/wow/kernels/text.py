@@ -114,8 +114,8 @@ class StringTable(NamedTuple):
 if config.DISABLE_JIT:  # the same loops as plain Python, where numpy checks every index
 
     def address(array):
-        """The array itself."""
-        return array
+        """The array's numbers one behind the other, sharing its memory."""
+        return array.reshape(-1)
 
     def word_at(data, index):
         """Eight bytes from `index` on as one little-endian word."""
@@ -137,7 +137,7 @@ else:
         return types.CPointer(array.dtype)(array), build
 
     @intrinsic
-    def word_at(_context, data, index):
+    def word_at(_context, data, index):  # noqa: ARG001 - the type of the index
         """Eight bytes from `index` on as one little-endian word; the caller guarantees they are there."""
 
         def build(_context, builder, _signature, arguments):
@@ -149,7 +149,7 @@ else:
         return types.uint64(data, types.int64), build
 
     @intrinsic
-    def lowest_bit(_context, word):
+    def lowest_bit(_context, word):  # noqa: ARG001 - the type of the word
         """Position of the lowest set bit of a word that is not zero."""
 
         def build(_context, builder, _signature, arguments):
@@ -323,7 +323,9 @@ def intern(data, start, end, table):
 @njit(cache=True, nogil=True)
 def intern_one(data, slots, arena, offsets, used):
     """Code of the whole of `data`."""
-    table = StringTable(address(slots), np.uint64(slots.size - 1), address(arena), address(offsets), address(used))
+    table = StringTable(
+        address(slots), np.uint64(slots.size - 1), address(arena), address(offsets), address(used)
+    )
     return intern(address(data), 0, data.size, table)
 
 

@@ -19,7 +19,7 @@ outputs:
 SELECT
   combatants.raid_date, combatants.team, combatants.raid_id, combatants.player_id,
   min(pulls.pull_started_at) AS first_ts, max(pulls.ended_at) AS last_ts,
-  count(DISTINCT combatants.pull_started_at) AS pulls
+  count(DISTINCT CASE WHEN combatants.listed THEN combatants.pull_started_at END) AS pulls
 FROM combatants
 INNER JOIN pulls
   ON pulls.counted AND pulls.raid_id = combatants.raid_id AND pulls.encounter_id = combatants.encounter_id

@@ -17,10 +17,10 @@ outputs:
       first_seen: timestamp not null
       last_seen: timestamp not null
       total_raids: {type: bigint, nullable: false, doc: "distinct raids"}
-      total_pulls: {type: bigint, nullable: false, doc: "distinct pulls with the player in the roster"}
+      total_pulls: {type: bigint, nullable: false, doc: "distinct pulls with a COMBATANT_INFO of the player"}
 checks:
   - {kind: range, column: total_raids, min: 1}
-  - {name: a_raid_has_a_pull, kind: sql, predicate: "total_pulls >= total_raids"}
+  - {kind: range, column: total_pulls, min: 0}
 --- */
 WITH seen AS (
   SELECT player_id, min(first_ts) AS first_seen, max(last_ts) AS last_seen,
