@@ -1,16 +1,17 @@
 """One exception tree, split by who can act.
 
-    GamelakeError
-    ├── UserError            the person at the keyboard or the caller of the API (exit 2, HTTP 4xx)
-    │   ├── LayoutError      the author of a layout, a project file or a pack
-    │   ├── InputError       whoever handed us a file or bytes we cannot read
-    │   ├── NotFoundError    asked for something that is not there (404)
-    │   └── ConflictError    asked for something that the present state forbids (409)
-    ├── CheckFailedError     the data: a blocking check said no, the old rows stay (exit 1)
-    └── OperatorError        whoever runs the machine (exit 1, HTTP 5xx)
-        ├── StoreError       a lake, a disk or a database did not answer as promised
-        ├── LeaseLostError   somebody else holds what we thought was ours (retryable)
-        └── MissingExtraError an optional dependency is not installed
+GamelakeError
+├── UserError            the person at the keyboard or the caller of the API (exit 2, HTTP 4xx)
+│   ├── LayoutError      the author of a layout, a project file or a pack
+│   ├── InputError       whoever handed us a file or bytes we cannot read
+│   ├── NotFoundError    asked for something that is not there (404)
+│   └── ConflictError    asked for something that the present state forbids (409)
+├── CheckFailedError     the data: a blocking check said no, the old rows stay (exit 1)
+├── CancelledRunError    somebody asked the run to stop, and it did (exit 130)
+└── OperatorError        whoever runs the machine (exit 1, HTTP 5xx)
+    ├── StoreError       a lake, a disk or a database did not answer as promised
+    ├── LeaseLostError   somebody else holds what we thought was ours (retryable)
+    └── MissingExtraError an optional dependency is not installed
 """
 
 from __future__ import annotations
@@ -126,6 +127,14 @@ class CheckFailedError(GamelakeError):
 
     code = "check_failed"
     http_status = 422
+
+
+class CancelledRunError(GamelakeError):
+    """The run was asked to stop; what it had published by then stays."""
+
+    code = "cancelled"
+    exit_code = 130
+    http_status = 409
 
 
 class OperatorError(GamelakeError):

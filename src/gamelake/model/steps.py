@@ -86,6 +86,8 @@ class SqlStep:
     outputs: tuple[Output, ...]
     sql: str  # Jinja2 template as written
     variables: Mapping[str, str] = field(default_factory=dict)  # name → type
+    bindings: Mapping[str, str] = field(default_factory=dict)  # variable → slice column it comes from
+    fingerprint: str = ""  # of the SQL without comments, spacing and letter case
     file: str = ""
     sql_line: int = 1  # line of the file where the SQL starts
     description: str = ""
@@ -103,4 +105,14 @@ class PythonStep:
     description: str = ""
 
 
+@dataclass(frozen=True)
+class Source:
+    """Makes slices appear from outside: an import, a receiver. `run` never starts it."""
+
+    name: str
+    outputs: tuple[Output, ...]
+    description: str = ""
+
+
 Step = SqlStep | PythonStep
+"""What `run` can build."""

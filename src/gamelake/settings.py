@@ -1,0 +1,246 @@
+"""Settings of one project: `gamelake.toml`, overruled by `GAMELAKE_…` variables."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
+
+from gamelake.errors import LayoutError, Place, UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic_core import ErrorDetails
+    from pydantic_settings import PydanticBaseSettingsSource
+
+FILE_NAME = "gamelake.toml"
+STATE_FOLDER = ".gamelake"
+_MEMORY = re.compile(r"\d+(\.\d+)?\s?([KMGT]i?B|%)")
+_NOT_FROM_ENVIRONMENT = frozenset({"root", "sections"})
+
+
+class _Environment(EnvSettingsSource):
+    """`GAMELAKE_…` variables, apart from those that only the project's place and file decide."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {key: value for key, value in super().__call__().items() if key not in _NOT_FROM_ENVIRONMENT}
+
+
+class Settings(BaseSettings):
+    """One project's settings; frozen. A table such as `[wow]` holds the settings of that pack."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix="GAMELAKE_", env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    root: Path = Field(description="Project folder, the one that holds gamelake.toml.")
+    name: str = Field("", description="Shown in titles; the folder's name when empty.")
+    packs: list[str] = Field(default_factory=list, description="Packs this project uses.")
+    zone: str = Field("UTC", description="Time zone that decides which day an event belongs to.")
+    memory: str | None = Field(None, description="Memory budget of the engine, as `4GB` or `60%`.")
+    keep_versions: int = Field(5, ge=1, description="Versions of a slice that stay readable.")
+    keep_snapshots: int = Field(10, ge=1, description="Snapshots a lake table keeps.")
+    lease_seconds: float = Field(30.0, gt=0, description="How long a silent process holds what it leased.")
+    grace_seconds: float = Field(
+        86_400.0, ge=0, description="Age an unreferred file must reach before maintenance removes it."
+    )
+    sections: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Settings of packs, by pack."
+    )
+
+    @field_validator("memory")
+    @classmethod
+    def _with_unit(cls, memory: str | None) -> str | None:
+        if memory is not None and not _MEMORY.fullmatch(memory):
+            problem = "memory needs a number and a unit, as `4GB`, `512MiB` or `60%`"
+            raise ValueError(problem)
+        return memory
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            near = did_you_mean(zone, available_timezones())
+            problem = f"unknown time zone `{zone}`"
+            raise ValueError(f"{problem}; {near}" if near else problem) from error
+        return zone
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first: what an operator sets overrules what the file says."""
+        return _Environment(settings_cls), init_settings
+
+    @classmethod
+    def load(cls, root: Path) -> Settings:
+        """Read the project's file and the environment.
+
+        Raises LayoutError with every mistake of the file at once; a missing file is a UserError.
+        """
+        file = root / FILE_NAME
+        text = _read(file)
+        values = _parse(file, text)
+        sections = {key: value for key, value in values.items() if isinstance(value, dict)}
+        plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+        errors = _misplaced(file, text, plain, sections)
+        settings = None
+        try:
+            settings = cls(
+                root=root.resolve(), **{"name": root.resolve().name, **_known(plain)}, sections=sections
+            )
+        except ValidationError as error:
+            errors += [_explain(file, text, detail) for detail in error.errors()]
+        except SettingsError as error:
+            hint = "lists are written as JSON there: `GAMELAKE_PACKS='[\"wow\"]'`"
+            errors.append(LayoutError(f"a variable of the environment cannot be read: {error}", hint=hint))
+        if errors or settings is None:
+            raise LayoutError.all_of(sorted(errors, key=lambda error: (error.at and error.at.line) or 0))
+        return settings
+
+    @property
+    def state(self) -> Path:
+        """Folder of everything gamelake writes for this project."""
+        return self.root / STATE_FOLDER
+
+    @property
+    def ledger_file(self) -> Path:
+        """The ledger's database."""
+        return self.state / "ledger.db"
+
+    @property
+    def lake_folder(self) -> Path:
+        """Catalogue and data of the lake."""
+        return self.state / "lake"
+
+    @property
+    def cache_folder(self) -> Path:
+        """What may be deleted at any time."""
+        return self.state / "cache"
+
+    def section(self, pack: str) -> Mapping[str, Any]:
+        """The `[pack]` table; empty when the file has none."""
+        return self.sections.get(pack, {})
+
+
+def find_project(start: Path) -> Path:
+    """Nearest folder at or above `start` that holds `gamelake.toml`."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder
+    problem = f"no `{FILE_NAME}` in {start} or any folder above it"
+    raise UserError(problem, hint="`gamelake init DIR --pack wow` makes a project")
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        problem = f"no `{FILE_NAME}` in {file.parent}"
+        raise UserError(problem, hint="`gamelake init DIR --pack wow` makes a project") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        problem = "not UTF-8 text"
+        raise LayoutError(problem, Place(str(file), line), hint="save the file as UTF-8") from error
+
+
+def _parse(file: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem, _, where = str(error).partition(" (at ")
+        digits = "".join(ch for ch in where.partition(",")[0] if ch.isdigit())
+        line = int(digits) if digits else text.count("\n") + 1
+        hint = 'text needs quotes in TOML: `zone = "Europe/Berlin"`'
+        raise LayoutError(f"not valid TOML: {problem.lower()}", Place(str(file), line), hint) from error
+
+
+def _file_keys() -> list[str]:
+    return [key for key in Settings.model_fields if key not in {"root", "sections"}]
+
+
+def _known(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in plain.items() if key in _file_keys()}
+
+
+def _misplaced(
+    file: Path, text: str, plain: Mapping[str, Any], sections: Mapping[str, Any]
+) -> list[LayoutError]:
+    """Keys nobody reads, and tables where a value belongs."""
+    known = _file_keys()
+    errors = []
+    for key in plain:
+        if key not in known:
+            problem = f"unknown key `{key}`, expected one of: {', '.join(known)}"
+            errors.append(LayoutError(problem, _place(file, text, key), did_you_mean(key, known)))
+    packs = plain.get("packs", [])
+    for key in sections:
+        if isinstance(packs, list) and key not in {*packs, *known}:
+            problem = (
+                f"table `[{key}]` belongs to no pack of this project: {', '.join(map(str, packs)) or 'none'}"
+            )
+            errors.append(LayoutError(problem, _place(file, text, key), did_you_mean(key, map(str, packs))))
+        if key in known:
+            problem = f"`{key}` is a table, expected a value"
+            errors.append(
+                LayoutError(problem, _place(file, text, key), f"write `{key} = …` above the first table")
+            )
+    return errors
+
+
+def _explain(file: Path, text: str, detail: ErrorDetails) -> LayoutError:
+    key = ".".join(str(part) for part in detail["loc"])
+    first = str(detail["loc"][0]) if detail["loc"] else ""
+    problem = f"{_sentence(detail['msg'])}, got `{detail['input']}`"
+    variable = f"GAMELAKE_{first.upper()}"
+    from_file = _line_of(text, first) is not None
+    hint = None if from_file else f"the value comes from the environment variable `{variable}`"
+    field = Settings.model_fields.get(first)
+    if hint is None and field is not None and field.description:
+        hint = f"`{first}`: {field.description}"
+    return LayoutError(problem, _place(file, text, first, key), hint)
+
+
+def _sentence(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def _place(file: Path, text: str, key: str, shown: str | None = None) -> Place:
+    return Place(str(file), _line_of(text, key), shown or key)
+
+
+def _line_of(text: str, key: str) -> int | None:
+    """Line where the top-level key or table is written; None when it is not in the file."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        head = line.partition("=")[0].strip().strip("[]\"' ")
+        if head == key:
+            return number
+    return None
+
+
+def describe(fields: Sequence[str] | None = None) -> list[tuple[str, str, str]]:
+    """Name, default and help of each setting, the one source for docs and `doctor`."""
+    chosen = fields or _file_keys()
+    return [
+        (
+            key,
+            str(Settings.model_fields[key].get_default(call_default_factory=True)),
+            Settings.model_fields[key].description or "",
+        )
+        for key in chosen
+    ]
