@@ -1,0 +1,69 @@
+"""Whether a declared output still fits the table it writes to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gamelake.errors import LayoutError, Place, did_you_mean
+from gamelake.model.schema import ColumnType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gamelake.model.schema import Column, Schema
+    from gamelake.model.steps import Output
+
+SLICE_TYPES = frozenset(
+    {ColumnType.TEXT, ColumnType.INT, ColumnType.BIGINT, ColumnType.BOOL, ColumnType.DATE}
+)
+
+
+def refuse_bad_slice_columns(output: Output) -> None:
+    """LayoutError unless every slice column is a column of a type that can name slices."""
+    known = ", ".join(sorted(kind.value for kind in SLICE_TYPES))
+    errors = []
+    for name in output.slice_columns:
+        place = Place(key=f"{output.dataset}.slice.{name}")
+        if name not in output.schema.names:
+            hint = did_you_mean(name, output.schema.names)
+            errors.append(LayoutError(f"slice column `{name}` is not in the schema", place, hint))
+        elif output.schema[name].type not in SLICE_TYPES:
+            problem = (
+                f"a {output.schema[name].type.value} column cannot name slices, expected one of: {known}"
+            )
+            errors.append(LayoutError(problem, place))
+    if errors:
+        raise LayoutError.all_of(errors)
+
+
+def refuse_drift(output: Output, table: Schema, slice_columns: tuple[str, ...]) -> None:
+    """LayoutError with every difference between declaration and table. Words of documentation may differ."""
+    errors = list(_differences(output, table))
+    if slice_columns != output.slice_columns:
+        was, now = (", ".join(names) or "none" for names in (slice_columns, output.slice_columns))
+        problem = f"the table's slice columns are {was}, declared are {now}"
+        errors.append(LayoutError(problem, Place(key=f"{output.dataset}.slice")))
+    if errors:
+        last = errors[-1]
+        hint = last.hint or "give the changed dataset a new name, or restore what was declared before"
+        errors[-1] = LayoutError(last.problem, last.at, hint)
+        raise LayoutError.all_of(errors)
+
+
+def _differences(output: Output, table: Schema) -> Iterator[LayoutError]:
+    for column in output.schema.columns:
+        place = Place(key=f"{output.dataset}.schema.{column.name}")
+        if column.name not in table.names:
+            hint = did_you_mean(column.name, table.names)
+            yield LayoutError("the table has no such column", place, hint)
+        elif (before := table[column.name]).type != column.type or before.nullable != column.nullable:
+            problem = f"the table has {_shown(before)}, declared is {_shown(column)}"
+            yield LayoutError(problem, place)
+    for name in table.names:
+        if name not in output.schema.names:
+            place = Place(key=f"{output.dataset}.schema.{name}")
+            yield LayoutError("a column of the table is no longer declared", place)
+
+
+def _shown(column: Column) -> str:
+    return column.type.value if column.nullable else f"{column.type.value} not null"
