@@ -1,0 +1,188 @@
+"""Rendering a layout's SQL: sandboxed Jinja, typed variables, and no value pasted without a filter."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from gamelake.errors import LayoutError, Place, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from jinja2 import TemplateSyntaxError
+    from jinja2.sandbox import SandboxedEnvironment
+
+    from gamelake.model.slices import Slice
+    from gamelake.model.steps import SqlStep
+
+_SAMPLES: dict[str, Any] = {"date": date(2000, 1, 1), "int": 1, "text": "x"}
+_HAS_TEMPLATE = re.compile(r"\{[{%#]")
+
+
+class Sql(str):
+    """Text that a filter made safe to stand in SQL."""
+
+    __slots__ = ()
+
+
+def literal(value: object) -> Sql:
+    """SQL literal of a value.
+
+    >>> literal("O'Neill")
+    "'O''Neill'"
+    """
+    if isinstance(value, bool):
+        return Sql("TRUE" if value else "FALSE")
+    if isinstance(value, int | float):
+        return Sql(repr(value))
+    if isinstance(value, date):
+        return Sql(f"DATE '{value.isoformat()[:10]}'")
+    if isinstance(value, str):
+        return Sql("'" + value.replace("'", "''") + "'")
+    problem = f"the filter `lit` takes text, numbers, dates and truth values, not {type(value).__name__}"
+    raise TypeError(problem)
+
+
+def identifier(value: object) -> Sql:
+    """Quoted SQL identifier.
+
+    >>> identifier('a"b')
+    '"a""b"'
+    """
+    return Sql('"' + str(value).replace('"', '""') + '"')
+
+
+def day(value: object) -> Sql:
+    """SQL date literal of a date or its ISO text; ValueError on anything else.
+
+    >>> day("2026-02-16")
+    "DATE '2026-02-16'"
+    """
+    return literal(value if isinstance(value, date) else date.fromisoformat(str(value)))
+
+
+def render(step: SqlStep, for_slice: Slice) -> str:
+    """SQL of one output slice, every variable bound."""
+    return render_text(step.sql, slice_values(step, for_slice), file=step.file, line=step.sql_line)
+
+
+def render_sample(sql: str, variables: Mapping[str, str], *, file: str, line: int) -> str:
+    """SQL with a stand-in for every variable: what static analysis reads."""
+    values = {name: _SAMPLES[kind] for name, kind in variables.items()}
+    return render_text(sql, values, file=file, line=line)
+
+
+def slice_values(step: SqlStep, for_slice: Slice) -> dict[str, Any]:
+    """Typed variables of one output slice."""
+    keys = for_slice.as_dict()
+    return {
+        name: typed(keys[column], step.variables[name])
+        for name, column in step.bindings.items()
+        if column in keys
+    }
+
+
+def typed(text: str, kind: str) -> Any:
+    """Value of a variable's text: a date, an int or the text; ValueError when it is none."""
+    if kind == "date":
+        return date.fromisoformat(text)
+    return int(text) if kind == "int" else text
+
+
+def render_text(sql: str, values: Mapping[str, Any], *, file: str = "", line: int = 1) -> str:
+    """Render a template; `line` is where it starts in `file`.
+
+    >>> render_text("SELECT {{ d | day }}", {"d": date(2026, 2, 16)})
+    "SELECT DATE '2026-02-16'"
+    """
+    if not _HAS_TEMPLATE.search(sql):
+        return sql
+    from jinja2 import TemplateError, TemplateSyntaxError
+
+    try:
+        return str(_environment().from_string(sql).render(dict(values)))
+    except TemplateSyntaxError as err:
+        raise _broken(err, file, line) from err
+    except (TemplateError, TypeError, ValueError, ArithmeticError) as err:
+        place = Place(file, line + _template_line(err) - 1)
+        raise LayoutError(str(err), place, getattr(err, "hint", None)) from err
+
+
+def undefined_variables(sql: str, defined: Iterable[str], *, file: str, line: int) -> list[LayoutError]:
+    """One error for each place that names a variable the layout does not have."""
+    if not _HAS_TEMPLATE.search(sql):
+        return []
+    from jinja2 import TemplateSyntaxError, meta, nodes
+
+    try:
+        tree = _environment().parse(sql)
+        free = meta.find_undeclared_variables(tree)
+    except TemplateSyntaxError as err:
+        return [_broken(err, file, line)]
+    known = sorted(defined)
+    unknown = free - set(known)
+    listed = ", ".join(f"`{name}`" for name in known) or "none (the output has no slice)"
+    return [
+        LayoutError(
+            f"undefined variable `{node.name}`, defined are: {listed}",
+            Place(file, line + node.lineno - 1),
+            did_you_mean(node.name, known),
+        )
+        for node in tree.find_all(nodes.Name)
+        if node.name in unknown and node.ctx == "load"
+    ]
+
+
+def _broken(err: TemplateSyntaxError, file: str, line: int) -> LayoutError:
+    problem = f"the SQL template is broken: {(err.message or '').rstrip('.')}"
+    named = re.search(r"No filter named '(\w+)'", problem)
+    hint = did_you_mean(named.group(1), _FILTERS) or f"filters are: {', '.join(_FILTERS)}" if named else None
+    return LayoutError(problem, Place(file, line + (err.lineno or 1) - 1), hint)
+
+
+@cache
+def _environment() -> SandboxedEnvironment:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(
+        undefined=StrictUndefined, finalize=_only_filtered, keep_trailing_newline=True
+    )
+    environment.globals.clear()  # `range`, `dict`, … would be undeclared names otherwise
+    environment.filters.update({name: _of_defined(made) for name, made in _FILTERS.items()})
+    return environment
+
+
+_FILTERS: dict[str, Callable[[object], Sql]] = {"lit": literal, "ident": identifier, "day": day}
+
+
+def _of_defined(made: Callable[[object], Sql]) -> Callable[[object], Sql]:
+    """The filter, except that an undefined (or forbidden) value tells what it is."""
+    from jinja2 import Undefined
+
+    def checked(value: object) -> Sql:
+        return Sql(str(value)) if isinstance(value, Undefined) else made(value)
+
+    return checked
+
+
+def _only_filtered(value: object) -> Sql:
+    from jinja2 import Undefined
+
+    if isinstance(value, Undefined):
+        return Sql(str(value))  # raises UndefinedError with the name
+    if isinstance(value, Sql):
+        return value
+    problem = f"the value `{value}` is pasted without a filter, expected `lit`, `ident` or `day`"
+    raise TypeError(problem)
+
+
+def _template_line(err: BaseException) -> int:
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(err.__traceback__) if frame.filename == "<template>"
+    ]
+    return (lines[-1] if lines else 1) or 1

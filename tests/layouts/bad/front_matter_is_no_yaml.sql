@@ -1,0 +1,5 @@
+/* ---
+description: [x
+outputs: {
+--- */
+SELECT 1

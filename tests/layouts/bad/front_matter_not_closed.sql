@@ -1,0 +1,3 @@
+/* ---
+description: x
+SELECT 1

@@ -1,0 +1,12 @@
+/* ---
+description: One row per player
+inputSources:
+  - {name: pulls, dataset: wow.silver.pulls}
+outputs:
+  - slice: [raid_date]
+    grain: [player]
+    schema:
+      raid_date: date
+      player: text
+      damage: bigint not null
+--- */

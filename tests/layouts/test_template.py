@@ -1,0 +1,98 @@
+"""Variables reach SQL through filters, typed and quoted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gamelake.errors import LayoutError
+from gamelake.layouts.lineage import column_lineage
+from gamelake.layouts.load import load_file
+from gamelake.layouts.template import identifier, literal, render, render_text
+from gamelake.model.slices import Slice
+
+LAYOUT = """/* ---
+description: x
+inputSources:
+  - {name: pulls, dataset: wow.silver.pulls}
+outputs:
+  - slice: {day: when, team: team, n: n}
+    grain: [player]
+    schema: {day: date, team: text, n: int, player: text, total: bigint}
+--- */
+
+-- the first line
+SELECT day, team, n, player, sum(damage + overkill) AS total FROM pulls
+WHERE day = {{ when | day }} AND team = {{ team | lit }} AND n = {{ n | lit }}{% if team == "a" %} AND true{% endif %}
+GROUP BY ALL
+"""
+
+
+@pytest.fixture
+def step(tmp_path: Path):
+    file = tmp_path / "gold" / "facts.sql"
+    file.parent.mkdir()
+    file.write_text(LAYOUT)
+    return load_file(file, "wow")
+
+
+def test_each_slice_gets_its_own_sql(step) -> None:
+    sql = render(step, Slice.of(day="2026-02-16", team="O'Neill's", n="7"))
+
+    assert "day = DATE '2026-02-16' AND team = 'O''Neill''s' AND n = 7\n" in sql
+
+
+def test_conditions_see_plain_values(step) -> None:
+    assert "n = 7 AND true\n" in render(step, Slice.of(day="2026-02-16", team="a", n="7"))
+
+
+def test_a_slice_value_of_a_wrong_type_is_refused(step) -> None:
+    with pytest.raises(ValueError, match="Invalid isoformat string"):
+        render(step, Slice.of(day="monday", team="a", n="7"))
+
+
+def test_what_a_layout_says_is_what_the_step_is(step) -> None:
+    output = step.outputs[0]
+
+    assert step.name == "wow.gold.facts"
+    assert step.sql_line == 11
+    assert step.variables == {"when": "date", "team": "text", "n": "int"}
+    assert output.slice_columns == ("day", "team", "n")
+    assert [c.name for c in output.schema.columns if not c.nullable] == ["day", "team", "n", "player"]
+    assert output.grain_proven
+
+
+def test_columns_are_traced_to_the_input(step) -> None:
+    assert column_lineage(step, "total", {}) == [
+        ("wow.silver.pulls", "damage"),
+        ("wow.silver.pulls", "overkill"),
+    ]
+
+
+@given(st.text())
+def test_any_text_survives_as_a_literal(text) -> None:
+    if "\0" in text:
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return
+
+    assert CONNECTION.execute(f"SELECT {literal(text)}").fetchall() == [(text,)]
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_any_text_survives_as_an_identifier(text) -> None:
+    assert identifier(text).replace('""', "").count('"') == 2
+
+
+CONNECTION = duckdb.connect()
+
+
+def test_a_value_that_cannot_be_a_literal_is_refused() -> None:
+    with pytest.raises(LayoutError, match="takes text, numbers, dates and truth values, not list"):
+        render_text("SELECT {{ x | lit }}", {"x": [1]})
