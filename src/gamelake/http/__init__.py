@@ -1,0 +1,1 @@
+"""What every door shares: problem errors, event streams, limits, headers."""

@@ -1,0 +1,59 @@
+"""What a route is given from the app it runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+from urllib.parse import parse_qsl
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from gamelake.http.events import Streams
+from gamelake.http.limits import HttpLimits
+from gamelake.http.problems import HttpError, Problem
+from gamelake.pipeline.project import Project
+
+FORM = "application/x-www-form-urlencoded"
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "model": Problem,
+        "description": "The caller can mend it",
+        "content": {"application/problem+json": {}},
+    }
+}
+
+
+def project_of(request: Request) -> Project:
+    """The open project the app serves."""
+    return cast("Project", request.app.state.project)
+
+
+def limits_of(request: Request) -> HttpLimits:
+    """The limits the app was made with."""
+    return cast("HttpLimits", request.app.state.limits)
+
+
+def streams_of(request: Request) -> Streams:
+    """The app's open event streams."""
+    return cast("Streams", request.app.state.streams)
+
+
+async def form_of(request: Request) -> Mapping[str, str]:
+    """Fields of a form post; the last one wins when a name repeats."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != FORM:
+        raise HttpError(
+            415, "invalid_request", f"the body is `{kind or 'without a type'}`, expected `{FORM}`"
+        )
+    try:
+        text = (await request.body()).decode("utf-8")
+        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100))
+    except ValueError as error:
+        raise HttpError(422, "invalid_request", "the body is not a form in UTF-8") from error
+
+
+ProjectDep = Annotated[Project, Depends(project_of)]
+LimitsDep = Annotated[HttpLimits, Depends(limits_of)]
+StreamsDep = Annotated[Streams, Depends(streams_of)]
+FormDep = Annotated[Mapping[str, str], Depends(form_of)]

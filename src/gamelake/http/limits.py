@@ -1,0 +1,63 @@
+"""What a client may send: every limit has a name and a default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gamelake.http.problems import HttpError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+@dataclass(frozen=True)
+class HttpLimits:
+    """Limits of the web door; past one the answer names it."""
+
+    max_body_bytes: int = 1_000_000
+    max_url_bytes: int = 32_000  # a statement may travel in the address of a download
+    max_statement_chars: int = 20_000
+    max_rows: int = 10_000  # rows of one JSON page
+    max_export_rows: int = 1_000_000
+    statement_seconds: float = 20.0
+    max_streams: int = 64
+
+
+class LimitsMiddleware:
+    """Refuses what is too large, by its declared length and again while it arrives."""
+
+    def __init__(self, app: ASGIApp, limits: HttpLimits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        allowed = self._limits.max_url_bytes
+        if len(scope["raw_path"]) + len(scope["query_string"]) > allowed:
+            raise HttpError(414, "too_large", f"the address is longer than `max_url_bytes` = {allowed:,}")
+        self._check_body(_declared_length(scope))
+        arrived = 0
+
+        async def counted() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            self._check_body(arrived)
+            return message
+
+        await self._app(scope, counted, send)
+
+    def _check_body(self, length: int) -> None:
+        allowed = self._limits.max_body_bytes
+        if length > allowed:
+            raise HttpError(413, "too_large", f"the body is larger than `max_body_bytes` = {allowed:,}")
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0

@@ -1,0 +1,60 @@
+"""Options that read alike in every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gamelake.model.slices import Slice
+
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--project",
+        "-C",
+        envvar="GAMELAKE_PROJECT",
+        metavar="DIR",
+        help="Project folder; by default the nearest one at or above the current folder.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+TargetsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[TARGET]…", help="Steps or datasets; by default everything.", show_default=False),
+]
+SliceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slice",
+        metavar="COLUMN=VALUE",
+        help="Only slices with these values; repeatable.",
+        show_default=False,
+    ),
+]
+
+
+def group(help_text: str) -> typer.Typer:
+    """An empty group of commands with our manners."""
+    return typer.Typer(
+        help=help_text,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+    )
+
+
+def parse_slice(text: str) -> Slice:
+    """The slice a person wrote: `all`, or `column=value` joined by `/`."""
+    from gamelake.model.slices import Slice
+
+    return Slice.parse(text)
+
+
+def parse_slices(texts: list[str] | None) -> tuple[Slice, ...] | None:
+    """The slices of `--slice`; None when none was given."""
+    return tuple(parse_slice(text) for text in texts) if texts else None

@@ -1,0 +1,74 @@
+"""Rows of a query as JSON values, CSV and Parquet, the same on the command line and over HTTP."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+
+def jsonable(value: Any) -> Any:
+    """A value of a row as JSON has it; what has no JSON form becomes text.
+
+    >>> jsonable(float("nan")), jsonable(Decimal("1.5")), jsonable(b"a")
+    (None, 1.5, '0x61')
+    """
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, (bytes, bytearray)):
+        return f"0x{value.hex()}"
+    if isinstance(value, dict):
+        return {str(key): jsonable(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(entry) for entry in value]
+    return str(value)
+
+
+def rows_of(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
+    """Rows of a batch as tuples."""
+    return list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+
+
+def write_csv(reader: pa.RecordBatchReader, handle: IO[str]) -> int:
+    """Comma-separated, with a header; nested values as JSON. Returns the rows written."""
+    writer = csv.writer(handle, lineterminator="\n")
+    writer.writerow(reader.schema.names)
+    rows = 0
+    for batch in reader:
+        found = rows_of(batch)
+        writer.writerows([_csv_value(value) for value in row] for row in found)
+        rows += len(found)
+    return rows
+
+
+def write_parquet(reader: pa.RecordBatchReader, file: Path) -> int:
+    """One Parquet file, compressed. Returns the rows written."""
+    import pyarrow.parquet as pq
+
+    rows = 0
+    with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
+def _csv_value(value: Any) -> Any:
+    plain = jsonable(value)
+    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, (dict, list)) else plain

@@ -1,0 +1,118 @@
+"""The query page: one read-only statement over the datasets, as a table or a download."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import pyarrow as pa
+from fastapi import APIRouter
+from fastapi import Query as Param
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from gamelake.http.context import PROBLEMS, LimitsDep, ProjectDep
+from gamelake.present.pages import pages_of
+from gamelake.present.rows import jsonable, rows_of, write_csv, write_parquet
+from gamelake.web import catalogue
+from gamelake.web.models import QueryRequest, Rows
+from gamelake.web.statement import check_statement, fetch_rows, time_limit
+
+if TYPE_CHECKING:
+    from gamelake.http.limits import HttpLimits
+    from gamelake.pipeline.project import Project
+
+router = APIRouter()
+_MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+}
+PAGE_ROWS = 500
+
+
+@router.get("/query", include_in_schema=False)
+def query_page(request: Request, project: ProjectDep, limits: LimitsDep, sql: str = "") -> Response:
+    partial = request.headers.get("hx-request") == "true"
+    result = run_statement(project, limits, sql, PAGE_ROWS) if sql.strip() else None
+    return pages_of(request).render(
+        request,
+        "core/query_part.html" if partial else "core/query.html",
+        section="query",
+        sql=sql,
+        result=result,
+        datasets=[] if partial else catalogue.summaries(project),
+        page_rows=PAGE_ROWS,
+    )
+
+
+@router.post("/api/v1/query", tags=["query"], summary="Rows of one SELECT", responses=PROBLEMS)
+def post_query(project: ProjectDep, limits: LimitsDep, wanted: QueryRequest) -> Rows:
+    return run_statement(project, limits, wanted.sql, wanted.limit)
+
+
+@router.get(
+    "/api/v1/query.{form}",
+    tags=["query"],
+    summary="The rows of one SELECT as a file",
+    responses={200: {"content": {kind.partition(";")[0]: {} for kind in _MEDIA.values()}}, **PROBLEMS},
+    response_class=FileResponse,
+)
+def download(
+    project: ProjectDep,
+    limits: LimitsDep,
+    form: Literal["csv", "json", "parquet"],
+    sql: Annotated[str, Param(description="One SELECT over the project's datasets")],
+) -> Response:
+    """At most `max_export_rows` rows; `json` is one array of objects."""
+    folder = project.settings.cache_folder / "downloads"
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(suffix=f".{form}", dir=folder)
+    os.close(handle)
+    file = Path(name)
+    try:
+        _export(project, limits, sql, file, form)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    cleaned = BackgroundTask(file.unlink, missing_ok=True)
+    return FileResponse(file, media_type=_MEDIA[form], filename=f"gamelake.{form}", background=cleaned)
+
+
+def run_statement(project: Project, limits: HttpLimits, sql: str, limit: int) -> Rows:
+    """Check the statement, then read at most `limit` rows within the time limit."""
+    text = check_statement(sql, catalogue.dataset_names(project), max_chars=limits.max_statement_chars)
+    with project.connect() as connection, time_limit(connection, limits.statement_seconds):
+        return fetch_rows(connection, text, min(limit, limits.max_rows))
+
+
+def _export(project: Project, limits: HttpLimits, sql: str, file: Path, form: str) -> None:
+    text = check_statement(sql, catalogue.dataset_names(project), max_chars=limits.max_statement_chars)
+    with project.connect() as connection, time_limit(connection, limits.statement_seconds):
+        found = connection.sql(f"SELECT * FROM ({text}\n) LIMIT {limits.max_export_rows}")
+        _WRITERS[form](found.to_arrow_reader(20_000), file)
+
+
+def _write_csv(reader: pa.RecordBatchReader, file: Path) -> None:
+    with file.open("w", encoding="utf-8", newline="") as handle:
+        write_csv(reader, handle)
+
+
+def _write_json(reader: pa.RecordBatchReader, file: Path) -> None:
+    names = reader.schema.names
+    with file.open("w", encoding="utf-8") as handle:
+        handle.write("[")
+        mark = "\n"
+        for batch in reader:
+            for row in rows_of(batch):
+                record = dict(zip(names, (jsonable(value) for value in row), strict=True))
+                handle.write(mark + json.dumps(record, ensure_ascii=False))
+                mark = ",\n"
+        handle.write("\n]\n")
+
+
+_WRITERS = {"csv": _write_csv, "json": _write_json, "parquet": write_parquet}
