@@ -1,0 +1,190 @@
+"""`gamelake plan`, `run` and `rollback`."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gamelake.packs import open_project
+from gamelake.present import formats
+from gamelake.present.console import Col, print_json, print_table, say, state
+from gamelake.present.options import (
+    JsonOption,
+    ProjectOption,
+    SliceOption,
+    TargetsArgument,
+    parse_slice,
+    parse_slices,
+)
+from gamelake.present.progress import steps_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gamelake.pipeline.plan import Plan
+    from gamelake.pipeline.results import RunResult
+
+ForceOption = Annotated[bool, typer.Option("--force", help="Also build targets that are fresh.")]
+
+
+def plan(
+    targets: TargetsArgument = None,
+    slices: SliceOption = None,
+    force: ForceOption = False,
+    every: Annotated[bool, typer.Option("--all", help="One line for each slice, fresh ones too.")] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what `run` would do, and why. Changes nothing.
+
+    A target is a dataset, a step or a layer such as `gold`; it brings along what it needs.
+    """
+    from gamelake.pipeline.plan import plan as make_plan
+
+    with open_project(project) as opened:
+        made = make_plan(opened, targets, force=force, slices=parse_slices(slices))
+    if as_json:
+        print_json(made.to_json(fresh=every))
+        return
+    if made.items and (every or len(made.work) < len(made.items) or made.work):
+        rows = every_item(made) if every else together(made)
+        if rows:
+            columns = [
+                Col("state", form=state),
+                Col("step", style="name"),
+                Col("slice"),
+                Col("why", wrap=True),
+            ]
+            print_table([*columns, Col("rows", form=formats.number, right=True)], rows)
+    say(plan_words(made))
+
+
+def every_item(made: Plan) -> list[tuple[Any, ...]]:
+    """One row for each slice."""
+    return [(item.state.value, item.step, str(item.slice), item.reason, item.rows) for item in made.items]
+
+
+def together(made: Plan) -> list[tuple[Any, ...]]:
+    """One row for each step and state that is work or may become work."""
+    rows = []
+    for (step, kind), group in groupby(
+        sorted(made.items, key=lambda item: (_order(made)[item.step], item.state.value)),
+        key=lambda item: (item.step, item.state.value),
+    ):
+        if kind == "fresh":
+            continue
+        items = list(group)
+        first = items[0]
+        shown = str(first.slice) if len(items) == 1 else f"{len(items)} slices"
+        reasons = {item.reason for item in items}
+        why = first.reason if len(reasons) == 1 else f"{first.reason}, …"
+        known = [item.rows for item in items if item.rows is not None]
+        rows.append((kind, step, shown, why, sum(known) if known else None))
+    return rows
+
+
+def _order(made: Plan) -> dict[str, int]:
+    steps = dict.fromkeys(item.step for item in made.items)
+    return {step: number for number, step in enumerate(steps)}
+
+
+def plan_words(made: Plan) -> str:
+    """The plan in one sentence."""
+    counts = made.counts()
+    fresh = counts.get("fresh", 0)
+    if not made.items:
+        return "nothing to build: no step has input yet"
+    if not made.work:
+        return f"nothing to do: {formats.plural(fresh, 'slice')} fresh"
+    may = f", {formats.count(counts['depends'])} may follow" if counts.get("depends") else ""
+    return f"`gamelake run` would build {formats.plural(len(made.work), 'slice')}{may}; {formats.count(fresh)} fresh"
+
+
+def run(
+    targets: TargetsArgument = None,
+    slices: SliceOption = None,
+    force: ForceOption = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build what is missing or stale, check it, publish it.
+
+    A second `run` does nothing. A run that failed or was killed goes on where it stopped. Exit code 1 when a
+    check said no: the old rows stay, and what does not read them is built all the same.
+    """
+    from gamelake.jobs.local import run_now
+    from gamelake.pipeline.execute import RunRequest
+
+    wanted = RunRequest(tuple(targets or ()), parse_slices(slices), force)
+    with open_project(project) as opened, steps_progress(quiet=as_json) as listener:
+        result = run_now(opened, wanted, listener=listener)
+    if as_json:
+        print_json(result.to_json())
+        raise typer.Exit(result.exit_code)
+    show_result(result)
+    if result.error:
+        raise result.error
+
+
+def show_result(result: RunResult) -> None:
+    """What each step did, and the run in one sentence."""
+    rows = [
+        (step.state, step.step, len(step.built), step.fresh, step.rows, step.seconds)
+        for step in result.steps
+        if step.state != "fresh"
+    ]
+    if rows:
+        columns = [
+            Col("state", form=state),
+            Col("step", style="name"),
+            Col("slices", form=formats.count, right=True),
+            Col("fresh", form=formats.count, right=True),
+            Col("rows", form=formats.count, right=True),
+            Col("time", form=formats.duration, right=True),
+        ]
+        print_table(columns, rows)
+    for line in failures(result):
+        say(line)
+    told = f"{formats.plural(result.built, 'slice')}, {formats.plural(result.rows, 'row')}"
+    if not rows and not result.error:
+        told = "nothing to do, everything is fresh"
+    say(f"{result.run_id} {result.state.value}: {told} in {formats.duration(result.seconds)}")
+
+
+def failures(result: RunResult) -> Iterator[str]:
+    """A line for each slice that failed and each step held back; the first failure is told as the run's error."""
+    failed = [failed.error for step in result.steps for failed in step.failed]
+    yield from (f"✗ {error.problem}" for error in failed if error is not result.error)
+    for step in result.steps:
+        if step.blocked:
+            yield f"! {step.step}: {formats.plural(len(step.blocked), 'slice')} held back, an input failed"
+
+
+def rollback(
+    dataset: Annotated[str, typer.Argument(help="Dataset, such as pack.gold.name.")],
+    slice_text: Annotated[
+        str, typer.Argument(metavar="SLICE", help="Slice as `status DATASET` shows it.")
+    ] = "all",
+    to: Annotated[
+        int | None, typer.Option("--to", help="Version to go back to; by default the one before.")
+    ] = None,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish an earlier version of a slice again, as a new version with the old rows.
+
+    The last `keep_versions` versions can be reached. `run` leaves the slice alone until its SQL, its schema or
+    its inputs change once more; what reads it becomes stale.
+    """
+    from gamelake.pipeline.rollback import rollback as roll_back
+
+    part = parse_slice(slice_text)
+    with open_project(project) as opened:
+        made = roll_back(opened, dataset, part, to)
+    if as_json:
+        print_json({"dataset": dataset, "slice": str(part), "version": made.version, "rows": made.rows})
+    else:
+        rows = formats.plural(made.rows, "row")
+        say(f"{dataset} {part}: version {made.version} holds {rows}, as an earlier version did")

@@ -1,0 +1,164 @@
+"""`gamelake check`, `lineage`, `render` and `explain`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gamelake.packs import open_project
+from gamelake.present.console import Col, data, print_json, print_table, say, state
+from gamelake.present.options import JsonOption, ProjectOption, parse_slice
+
+if TYPE_CHECKING:
+    from gamelake.ledger.rows import CheckRow
+    from gamelake.model.slices import Slice
+    from gamelake.pipeline.lineage import Edge
+
+DatasetArgument = Annotated[str, typer.Argument(help="Dataset, such as pack.gold.name.")]
+StepArgument = Annotated[str, typer.Argument(metavar="STEP", help="Step, or a dataset it writes.")]
+OneSlice = Annotated[
+    str | None,
+    typer.Option("--slice", metavar="SLICE", help="Slice; by default the newest.", show_default=False),
+]
+
+
+def check(
+    dataset: Annotated[str | None, typer.Argument(help="Only this dataset.", show_default=False)] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only checks that did not pass.")] = False,
+    run: Annotated[str | None, typer.Option("--run", help="Only this run.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Newest results to look at.")] = 200,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the checks found before each publish, newest first.
+
+    Exit code 1 when a blocking check among them did not pass.
+    """
+    with open_project(project) as opened:
+        if dataset is not None:
+            opened.graph.output(dataset)
+        found = opened.ledger.checks(dataset, run, limit)
+    shown = [row for row in found if not (failed and row.passed)]
+    if as_json:
+        print_json({"checks": [check_json(row) for row in shown]})
+    elif shown:
+        columns = [
+            Col("result", form=state),
+            Col("dataset", style="name"),
+            Col("slice"),
+            Col("check", wrap=True),
+        ]
+        print_table(
+            [*columns, Col("value", right=True), Col("passes when")],
+            [
+                (outcome(row), row.dataset, str(row.slice), row.name, row.value, row.threshold)
+                for row in shown
+            ],
+        )
+    else:
+        say("no check failed" if failed and found else "no check has run yet")
+    if any(outcome(row) == "failed" for row in shown):
+        raise typer.Exit(1)
+
+
+def outcome(row: CheckRow) -> str:
+    """`passed`, `warn` or `failed`."""
+    if row.passed:
+        return "passed"
+    return "failed" if row.severity.value == "error" else "warn"
+
+
+def check_json(row: CheckRow) -> dict[str, Any]:
+    """One result, as `--json` prints it."""
+    return {
+        "dataset": row.dataset,
+        "slice": str(row.slice),
+        "check": row.name,
+        "kind": row.kind.value,
+        "severity": row.severity.value,
+        "passed": row.passed,
+        "value": row.value,
+        "threshold": row.threshold,
+        "sample": list(row.sample),
+        "step": row.step,
+        "run": row.run_id,
+        "checked_at": row.checked_at,
+    }
+
+
+def lineage(
+    dataset: DatasetArgument,
+    column: Annotated[
+        str | None, typer.Option("--column", help="Trace one column one step up.", show_default=False)
+    ] = None,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a dataset is made from, and what is made from it."""
+    from gamelake.pipeline.lineage import column_sources
+    from gamelake.pipeline.lineage import lineage as trace
+
+    with open_project(project) as opened:
+        if column is not None:
+            sources = column_sources(opened, dataset, column)
+            if as_json:
+                listed = [{"dataset": name, "column": source} for name, source in sources]
+                print_json({"dataset": dataset, "column": column, "from": listed})
+            else:
+                words = sources or [("", "made of constants, or not to be traced")]
+                print_table([Col("dataset", style="name"), Col("column")], words)
+            return
+        found = trace(opened, dataset)
+    if as_json:
+        print_json(found.to_json())
+        return
+    data().print(f"{dataset}", style="bold", markup=False)
+    for title, edges, up in (("made from", found.upstream, True), ("read by", found.downstream, False)):
+        data().print(f"  {title}" if edges else f"  {title} nothing", style="quiet")
+        for line in branches(dataset, edges, up=up, depth=2):
+            data().print(line, markup=False, soft_wrap=True)
+
+
+def branches(dataset: str, edges: tuple[Edge, ...], *, up: bool, depth: int) -> list[str]:
+    """Datasets next to this one, each with its own below it."""
+    lines = []
+    for edge in edges:
+        near, far = (edge.reader, edge.dataset) if up else (edge.dataset, edge.reader)
+        if near == dataset:
+            lines.append(f"{'  ' * depth}{far}")
+            lines += branches(far, edges, up=up, depth=depth + 1)
+    return lines
+
+
+def render(target: StepArgument, slice_text: OneSlice = None, project: ProjectOption = None) -> None:
+    """Print the SQL of a step as the engine gets it, every variable bound."""
+    from gamelake.pipeline.render import render as render_sql
+
+    with open_project(project) as opened:
+        print_text(render_sql(opened, target, wanted(slice_text)))
+
+
+def explain(
+    target: StepArgument,
+    slice_text: OneSlice = None,
+    analyze: Annotated[
+        bool, typer.Option("--analyze", help="Run the query, and add times and rows.")
+    ] = False,
+    project: ProjectOption = None,
+) -> None:
+    """Print the engine's plan for a step."""
+    from gamelake.pipeline.render import explain as explain_sql
+
+    with open_project(project) as opened:
+        print_text(explain_sql(opened, target, wanted(slice_text), analyze=analyze))
+
+
+def wanted(text: str | None) -> Slice | None:
+    """The slice a person named, if any."""
+    return None if text is None else parse_slice(text)
+
+
+def print_text(text: str) -> None:
+    """Text on stdout as it is."""
+    typer.echo(text.rstrip("\n"))

@@ -1,0 +1,201 @@
+"""`gamelake status`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gamelake.packs import open_project
+from gamelake.present import formats
+from gamelake.present.console import Col, print_json, print_table, say, state
+from gamelake.present.options import JsonOption, ProjectOption
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gamelake.ledger.rows import RunRow
+    from gamelake.pipeline.project import Project
+
+WORK = ("failed", "missing", "stale", "depends")  # worst first; `depends` may become work
+
+
+def status(
+    dataset: Annotated[
+        str | None, typer.Argument(help="Show the slices of one dataset.", show_default=False)
+    ] = None,
+    runs: Annotated[int, typer.Option("--runs", min=0, help="Last runs to show.")] = 5,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show datasets, how fresh they are, and the last runs. Changes nothing."""
+    with open_project(project) as opened:
+        opened.ledger.interrupt_dead_runs()
+        if dataset is not None:
+            show_slices(opened, dataset, as_json=as_json)
+            return
+        found: dict[str, Any] = {
+            "project": opened.settings.name,
+            "datasets": [
+                dataset_facts(opened, name, states) for name, states in dataset_states(opened).items()
+            ],
+            "runs": [run_facts(row) for row in opened.ledger.runs(limit=runs)] if runs else [],
+        }
+        now = opened.clock.now()
+    if as_json:
+        print_json(found)
+        return
+    show_datasets(found["datasets"], now)
+    if found["runs"]:
+        say("")
+        show_runs(found["runs"], now)
+
+
+def dataset_states(project: Project) -> dict[str, Counter[str]]:
+    """Dataset → number of slices in each state, in the order of the graph."""
+    from gamelake.pipeline.plan import plan
+
+    states: dict[str, Counter[str]] = {name: Counter() for name in project.graph.outputs}
+    for item in plan(project).items:
+        for output in project.graph.steps[item.step].outputs:
+            states[str(output.dataset)][item.state.value] += 1
+    order = {"bronze": 0, "silver": 1, "gold": 2}
+    return dict(sorted(states.items(), key=lambda pair: (order.get(pair[0].split(".")[1], 3), pair[0])))
+
+
+def dataset_facts(project: Project, name: str, states: Counter[str]) -> dict[str, Any]:
+    """One dataset, as `status --json` prints it."""
+    current = project.ledger.current(name).values()
+    failing = [row for row in project.ledger.slice_states(name) if row.state.value == "failed"]
+    return {
+        "dataset": name,
+        "made_by": project.graph.producers[name],
+        "state": word_for(states, failed=bool(failing), any_slice=bool(current)),
+        "slices": len(current),
+        "missing": states["missing"],
+        "stale": states["stale"],
+        "failed": len(failing),
+        "rows": sum(version.rows for version in current),
+        "bytes": sum(version.bytes for version in current),
+        "published_at": max((version.published_at for version in current), default=None),
+    }
+
+
+def word_for(states: Counter[str], *, failed: bool, any_slice: bool) -> str:
+    """The one word for a dataset: the worst that is true of any of its slices."""
+    if failed:
+        return "failed"
+    for word in ("stale", "missing"):
+        if states[word]:
+            return word
+    return "fresh" if any_slice else "empty"
+
+
+def run_facts(row: RunRow) -> dict[str, Any]:
+    """One run, as `status --json` and `jobs list --json` print it."""
+    ended = row.ended_at
+    return {
+        "run": row.id,
+        "kind": row.kind,
+        "title": row.title,
+        "state": row.state.value,
+        "created_at": row.created_at,
+        "started_at": row.started_at,
+        "ended_at": ended,
+        "seconds": (ended - row.started_at).total_seconds() if ended and row.started_at else None,
+        "error": row.error,
+    }
+
+
+def show_datasets(found: list[dict[str, Any]], now: datetime) -> None:
+    """Datasets as a table."""
+    columns = [
+        Col("dataset", style="name"),
+        Col("state", form=state),
+        Col("slices", form=formats.count, right=True),
+        Col("to do", right=True),
+        Col("rows", form=formats.number, right=True),
+        Col("size", form=formats.size, right=True),
+        Col("published"),
+    ]
+    rows = [
+        (
+            each["dataset"],
+            each["state"],
+            each["slices"],
+            formats.count(each["missing"] + each["stale"]) if each["missing"] + each["stale"] else "",
+            each["rows"],
+            each["bytes"],
+            formats.ago(each["published_at"], now),
+        )
+        for each in found
+    ]
+    print_table(columns, rows)
+
+
+def show_runs(found: list[dict[str, Any]], now: datetime) -> None:
+    """Runs as a table, newest first."""
+    columns = [
+        Col("run", style="name"),
+        Col("state", form=state),
+        Col("what", wrap=True),
+        Col("started"),
+        Col("took", right=True),
+    ]
+    rows = [
+        (
+            each["run"],
+            each["state"],
+            clipped(each["title"]),
+            formats.ago(each["started_at"] or each["created_at"], now),
+            formats.duration(each["seconds"]),
+        )
+        for each in found
+    ]
+    print_table(columns, rows)
+
+
+def clipped(text: str, most: int = 60) -> str:
+    """Text cut to a length that leaves room for the other columns."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def show_slices(project: Project, dataset: str, *, as_json: bool) -> None:
+    """Slices of one dataset with the versions still kept."""
+    project.graph.output(dataset)
+    current = project.ledger.current(dataset)
+    versions = Counter(version.slice for version in project.ledger.versions(dataset))
+    rows: list[dict[str, Any]] = [
+        {
+            "slice": str(part),
+            "version": version.version,
+            "versions_kept": min(versions[part], project.settings.keep_versions),
+            "rows": version.rows,
+            "bytes": version.bytes,
+            "run": version.run_id,
+            "published_at": version.published_at,
+        }
+        for part, version in sorted(current.items())
+    ]
+    if as_json:
+        print_json({"dataset": dataset, "slices": rows})
+        return
+    if not rows:
+        say(f"{dataset} has no slice yet")
+        return
+    columns = [
+        Col("slice", style="name"),
+        Col("version", right=True),
+        Col("kept", right=True),
+        Col("rows", form=formats.count, right=True),
+        Col("size", form=formats.size, right=True),
+        Col("published"),
+        Col("by run", style="quiet"),
+    ]
+    now = project.clock.now()
+    keys = ("slice", "version", "versions_kept", "rows", "bytes")
+    print_table(
+        columns,
+        [(*(row[key] for key in keys), formats.ago(row["published_at"], now), row["run"]) for row in rows],
+    )

@@ -1,0 +1,148 @@
+"""What a game contributes, and how the core finds it: the `Pack` record and its entry points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from gamelake.errors import NotFoundError, OperatorError, UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gamelake.clock import Clock, Ids
+    from gamelake.model.steps import Source, Step
+    from gamelake.pipeline.project import Project
+    from gamelake.settings import Settings
+
+ENTRY_POINTS = "gamelake.packs"
+
+
+@dataclass(frozen=True)
+class CommandLink:
+    """One command (or group) of a pack, imported when somebody calls it."""
+
+    target: str  # "module:attribute" of a typer app
+    help: str  # the line `gamelake --help` shows
+    panel: str = ""  # heading in `gamelake --help`; empty = the pack's title
+
+
+@dataclass(frozen=True)
+class PageLink:
+    """One entry of the web app's menu."""
+
+    title: str
+    path: str
+    panel: str = ""  # address of the page part shown on the home page; empty = none
+
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Everything a game adds to the core. Importing a pack's module must stay cheap.
+
+    Targets are written "module:attribute" and imported on use.
+    """
+
+    name: str  # first part of the pack's dataset names
+    title: str
+    layouts: Path | None = None  # folder of SQL layouts
+    steps: Callable[[Settings], Sequence[Step | Source]] | None = None  # Python steps, and sources
+    commands: Mapping[str, CommandLink] = field(default_factory=lambda: _NONE)
+    simulators: Mapping[str, CommandLink] = field(default_factory=lambda: _NONE)  # below `gamelake simulate`
+    routers: tuple[str, ...] = ()  # targets of FastAPI routers
+    pages: tuple[PageLink, ...] = ()
+    templates: Path | None = None
+    static: Path | None = None
+    project_files: Path | None = None  # copied into the folder by `gamelake init`
+    warm: tuple[str, ...] = ()  # targets of functions that prepare caches, such as compiled kernels
+
+
+def load_target(target: str) -> Any:
+    """Import what "module:attribute" names."""
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+@cache
+def _installed() -> tuple[Mapping[str, Pack], Mapping[str, Exception]]:
+    packs: dict[str, Pack] = {}
+    broken: dict[str, Exception] = {}
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        try:
+            packs[entry.name] = entry.load()
+        except Exception as error:  # a stranger's pack must not take every command with it
+            broken[entry.name] = error
+    return MappingProxyType(packs), MappingProxyType(broken)
+
+
+def load_packs() -> Mapping[str, Pack]:
+    """Every installed pack by name, in order of name; without those that fail to import."""
+    return _installed()[0]
+
+
+def broken_packs() -> Mapping[str, Exception]:
+    """Installed packs that fail to import, and why."""
+    return _installed()[1]
+
+
+def pack_named(name: str) -> Pack:
+    """The installed pack of that name; NotFoundError lists those there are."""
+    packs = load_packs()
+    if name in packs:
+        return packs[name]
+    if error := broken_packs().get(name):
+        raise OperatorError(
+            f"pack `{name}` is installed and fails to import: {type(error).__name__}: {error}",
+            hint="`gamelake doctor` shows every pack",
+        ) from error
+    known = ", ".join(packs) or "none"
+    hint = did_you_mean(name, packs) or "install the package that provides it, then try again"
+    raise NotFoundError(f"no pack `{name}` is installed, there are: {known}", hint=hint)
+
+
+def project_packs(settings: Settings) -> list[Pack]:
+    """The packs a project names in its `gamelake.toml`, in that order."""
+    if not settings.packs:
+        raise UserError(
+            "the project names no pack",
+            hint=f'add `packs = ["{next(iter(load_packs()), "name")}"]` to gamelake.toml',
+        )
+    return [pack_named(name) for name in settings.packs]
+
+
+def project_members(settings: Settings) -> list[Step | Source]:
+    """Steps and sources of a project: those of its packs, then its own layouts.
+
+    A project's own layouts stand in `layouts/<pack>/<layer>/<name>.sql`; the pack may be any name.
+    """
+    from gamelake.layouts.load import load_folder
+
+    cache_folder = settings.cache_folder / "layouts"
+    members: list[Step | Source] = []
+    for pack in project_packs(settings):
+        if pack.layouts is not None:
+            members += load_folder(pack.layouts, pack.name, cache=cache_folder)
+        if pack.steps is not None:
+            members += pack.steps(settings)
+    own = settings.root / "layouts"
+    for folder in sorted(own.iterdir()) if own.is_dir() else []:
+        if folder.is_dir():
+            members += load_folder(folder, folder.name, cache=cache_folder)
+    return members
+
+
+def open_project(path: Path | None = None, *, clock: Clock | None = None, ids: Ids | None = None) -> Project:
+    """The project at or above the path (by default the current folder), with its packs; close it after use."""
+    from gamelake.pipeline.project import Project
+    from gamelake.settings import Settings, find_project
+
+    settings = Settings.load(find_project(path or Path.cwd()))
+    return Project.open(settings, project_members(settings), clock=clock, ids=ids)
