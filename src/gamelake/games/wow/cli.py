@@ -1,4 +1,3 @@
-# ruff: noqa: FBT002 - typer reads annotations at run time and turns booleans into flags
 """`gamelake raid`: combat logs in, raid reports out."""
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import typer
 from gamelake.errors import UserError
 from gamelake.present import formats
 from gamelake.present.console import Col, print_json, print_table, progress, say
+from gamelake.present.options import JsonOption, ProjectOption, group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,26 +22,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-app = typer.Typer(
-    help="Import combat logs, read raid reports.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-)
-
-ProjectOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--project",
-        "-C",
-        envvar="GAMELAKE_PROJECT",
-        metavar="DIR",
-        help="Project folder.",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+app = group("Import combat logs, read raid reports.")
 TeamOption = Annotated[str, typer.Option("--team", help="Label for guilds with two groups on one night.")]
 YearOption = Annotated[
     int | None,

@@ -27,10 +27,10 @@ PACK = Pack(
     title="World of Warcraft raids",
     layouts=_FOLDER / "layouts",
     steps=_steps,
-    commands={"raid": CommandLink("gamelake.games.wow.cli:app", "Import combat logs, read raid reports")},
+    commands={"raid": CommandLink("gamelake.games.wow.cli:app", "Import combat logs, read raid reports.")},
     simulators={
         "wow": CommandLink(
-            "gamelake.games.wow.simulate.cli:app", "Raid nights of an invented guild, as the game logs them"
+            "gamelake.games.wow.simulate.cli:wow", "Raid nights of an invented guild, as the game logs them."
         )
     },
     routers=("gamelake.games.wow.web:router",),

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
+    from _typeshed import WriteableBuffer
 
     Ints = npt.NDArray[np.int64]
 
 CHUNK = 8 << 20
 LINES_PER_BATCH = 1 << 16
+_PACKED = 1 << 14  # bytes unpacked in one go; what comes out is held in memory
 LONGEST_LINE = 4 << 20  # bytes; a file with a longer one is not a combat log
 _WORDS = tuple(
     np.frombuffer(word, np.uint8) for word in (b"ENCOUNTER_START", b"ENCOUNTER_END", b"COMBAT_LOG_VERSION")
@@ -277,9 +279,41 @@ def decompressed(raw: IO[bytes]) -> IO[bytes]:
     if magic[:2] == b"\x1f\x8b":
         return gzip.open(raw)  # type: ignore[return-value]  # a GzipFile reads like any binary file
     if magic == b"\x28\xb5\x2f\xfd":
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-        return io.BufferedReader(reader, 1 << 20)
+        return io.BufferedReader(_Frames(raw), 1 << 20)
     return raw
+
+
+class _Frames(io.RawIOBase):
+    """Plain bytes of zstd frames one behind the other; EOFError when the file ends inside a frame.
+
+    The library's own reader takes such an end for the end of the log.
+    """
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._packed = b""
+        self._plain = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        while not self._plain:
+            self._packed = self._packed or self._raw.read(_PACKED)
+            if not self._packed:
+                if self._frame is not None:
+                    raise EOFError
+                return 0
+            frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
+            self._plain = memoryview(frame.decompress(self._packed))
+            self._packed = frame.unused_data
+            self._frame = None if frame.eof else frame
+        room = memoryview(buffer).cast("B")
+        size = min(len(room), len(self._plain))
+        room[:size] = self._plain[:size]
+        self._plain = self._plain[size:]
+        return size
 
 
 @contextmanager

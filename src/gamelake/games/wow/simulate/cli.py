@@ -1,4 +1,3 @@
-# ruff: noqa: FBT002, TC003 - typer reads annotations at run time and turns booleans into flags
 """`gamelake simulate wow`: writes combat logs of a guild that does not exist."""
 
 from __future__ import annotations
