@@ -10,6 +10,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -27,10 +28,8 @@ def cache_folder() -> Path:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     base = os.environ.get("GAMELAKE_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     folder = Path(base) / "gamelake" / "kernels" / digest.hexdigest()[:16]
-    try:
+    with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        pass
     if os.access(folder, os.W_OK):
         return folder
     owner = getattr(os, "getuid", lambda: 0)()

@@ -1,0 +1,87 @@
+"""What computes: an engine opens sessions, a session turns SQL over files into staged files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    import duckdb
+
+    from gamelake.model.publish import StagedFile
+    from gamelake.model.schema import Schema
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """What the writer put into a file's footer about one column; None where it did not say."""
+
+    nulls: int | None
+    least: str | None
+    greatest: str | None
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file with the rows counted and the column facts gathered while it was written."""
+
+    file: StagedFile
+    facts: Mapping[str, ColumnFacts] = field(default_factory=dict, hash=False)
+
+
+class Session(Protocol):
+    """One thread's work on an engine. Views made here are seen only here."""
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The driver's own connection, for steps written in Python."""
+        ...
+
+    def view(self, name: str, schema: Schema, files: Sequence[str]) -> None:
+        """Make (or replace) a view over Parquet files; no files = no rows, with the schema's types."""
+        ...
+
+    def columns(self, sql: str) -> list[str]:
+        """Names of the columns a query gives, without running it."""
+        ...
+
+    def write(self, sql: str, schema: Schema, file: Path) -> Written | None:
+        """Run a query into one Parquet file, its columns bound by name and cast to the schema.
+
+        None when the query gives no rows, and then there is no file. A mistake in the SQL or a value
+        that does not fit its type: LayoutError. Interrupted: CancelledRunError.
+        """
+        ...
+
+    def one_row(self, sql: str) -> dict[str, Any]:
+        """First row of a query by column name."""
+        ...
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """All rows of a (small) query by column name."""
+        ...
+
+    def interrupt(self) -> None:
+        """Stop what runs now; may be called from any thread, and does nothing when idle."""
+        ...
+
+
+class Engine(Protocol):
+    """Opens sessions that share one budget of memory and threads."""
+
+    @property
+    def name(self) -> str:
+        """Short name, recorded with each task: `duckdb`."""
+        ...
+
+    def session(self) -> AbstractContextManager[Session]:
+        """A session that lives for the block; many may be open at once."""
+        ...
+
+    def close(self) -> None:
+        """Give back memory and temporary files."""
+        ...

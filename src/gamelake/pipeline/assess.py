@@ -1,0 +1,161 @@
+"""State of one step's slices, with what is needed to build them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from gamelake.pipeline.freshness import (
+    InputIndex,
+    Parts,
+    code_part,
+    inputs_part,
+    schema_part,
+    versions_read,
+    why_stale,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gamelake.ledger.rows import SliceVersion
+    from gamelake.model.slices import Slice
+    from gamelake.model.steps import Step
+    from gamelake.pipeline.project import Project
+
+
+class PlanState(StrEnum):
+    """Why an item is, or is not, work."""
+
+    MISSING = "missing"  # never built, and its inputs are there
+    STALE = "stale"  # built from something else than what is there now
+    FORCED = "forced"  # fresh, and asked for anyway
+    DEPENDS = "depends"  # fresh now; runs only if an input comes out different
+    FRESH = "fresh"
+
+
+@dataclass(frozen=True)
+class PlanItem:
+    """One step for one output slice. `rows` is a guess from earlier versions, None without any."""
+
+    step: str
+    slice: Slice
+    state: PlanState
+    reason: str
+    rows: int | None = None
+    fingerprint: str = ""
+
+    @property
+    def is_work(self) -> bool:
+        """True when a run would build it, as far as is known now."""
+        return self.state in {PlanState.MISSING, PlanState.STALE, PlanState.FORCED}
+
+    def to_json(self) -> dict[str, Any]:
+        """Item as `plan --json` shows it."""
+        return {
+            "step": self.step,
+            "slice": str(self.slice),
+            "state": self.state.value,
+            "reason": self.reason,
+            "rows": self.rows,
+        }
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A step's slices as the ledger has them now, with what is needed to build them."""
+
+    items: tuple[PlanItem, ...]
+    index: InputIndex
+    previous: Mapping[str, Mapping[Slice, SliceVersion]]  # dataset → slice → version, of the outputs
+
+
+class Known:
+    """What the ledger says of datasets, each asked for once: one plan sees one state."""
+
+    def __init__(self, project: Project) -> None:
+        self._ledger = project.ledger
+        self._current: dict[str, dict[Slice, SliceVersion]] = {}
+        self._hashes: dict[str, dict[tuple[str, int], str]] = {}
+
+    def current(self, dataset: str) -> dict[Slice, SliceVersion]:
+        """Newest version of every slice."""
+        if dataset not in self._current:
+            self._current[dataset] = self._ledger.current(dataset)
+        return self._current[dataset]
+
+    def is_equal(self, dataset: str, part: str, one: int, other: int) -> bool:
+        """True when two versions of a slice hold the same rows."""
+        if dataset not in self._hashes:
+            versions = self._ledger.versions(dataset)
+            self._hashes[dataset] = {(str(v.slice), v.version): v.content_hash for v in versions}
+        known = self._hashes[dataset]
+        return (part, one) in known and known[part, one] == known.get((part, other))
+
+
+def assess(
+    project: Project,
+    step: Step,
+    *,
+    force: bool = False,
+    slices: Sequence[Slice] | None = None,
+    known: Known | None = None,
+) -> Assessment:
+    """State of every wanted slice of one step, certain because nothing upstream is pending."""
+    known = known or Known(project)
+    inputs = {str(dataset): known.current(str(dataset)) for dataset in step.inputs.values()}
+    index = InputIndex.build(step, project.graph.outputs, inputs)
+    previous = {str(output.dataset): known.current(str(output.dataset)) for output in step.outputs}
+    judge = _Judge(step, index, previous, known, force)
+    items = tuple(judge.item(part) for part in index.wanted() if chosen(part, slices))
+    return Assessment(items, index, previous)
+
+
+def chosen(part: Slice, slices: Sequence[Slice] | None) -> bool:
+    """True when a slice agrees with one of those asked for; None asks for all."""
+    return slices is None or any(part.agrees_with(wanted) for wanted in slices)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Compares slices of one step with what they would be built from now."""
+
+    step: Step
+    index: InputIndex
+    previous: Mapping[str, Mapping[Slice, SliceVersion]]
+    known: Known
+    force: bool
+
+    def item(self, part: Slice) -> PlanItem:
+        """The slice's state, and why."""
+        now = Parts(*self._fixed_parts, inputs_part(self.index.all_feeding(part)))
+        had = {name: versions.get(part) for name, versions in self.previous.items()}
+        missing = [name for name, version in had.items() if version is None]
+        if missing:
+            reason = "never built" if len(missing) == len(had) else f"{', '.join(missing)} never built"
+            return PlanItem(self.step.name, part, PlanState.MISSING, reason, self._usual_rows, str(now))
+        present = [version for version in had.values() if version is not None]
+        rows = sum(version.rows for version in present)
+        state, reason = (PlanState.FORCED, "forced") if self.force else (PlanState.FRESH, "")
+        for version in present:
+            if version.fingerprint != str(now):
+                state, reason = PlanState.STALE, self._why(part, version, now)
+                break
+        return PlanItem(self.step.name, part, state, reason, rows, str(now))
+
+    def _why(self, part: Slice, version: SliceVersion, now: Parts) -> str:
+        read = versions_read(self.index.all_feeding(part))
+        return why_stale(self.step, version, now, read, self.known.is_equal) or "fingerprint changed"
+
+    @cached_property
+    def _fixed_parts(self) -> tuple[str, str]:
+        return code_part(self.step), schema_part(self.step)
+
+    @cached_property
+    def _usual_rows(self) -> int | None:
+        """Mean rows of the slices there are; None when there is none."""
+        written = [versions.values() for versions in self.previous.values() if versions]
+        sizes = [sum(version.rows for version in versions) / len(versions) for versions in written]
+        return round(sum(sizes)) if sizes else None

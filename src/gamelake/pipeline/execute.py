@@ -1,0 +1,130 @@
+"""A run: ready steps in parallel, each as soon as what it reads is done."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gamelake.errors import CancelledRunError, GamelakeError
+from gamelake.model.runs import RunState
+from gamelake.model.slices import Slice
+from gamelake.pipeline.events import Cancel, Reporter, seconds_since
+from gamelake.pipeline.plan import forced_steps
+from gamelake.pipeline.publish import recover
+from gamelake.pipeline.results import RunResult, StepResult
+from gamelake.pipeline.step_run import RunScope, StepRun
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gamelake.pipeline.events import Listener
+    from gamelake.pipeline.project import Project
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What to build: targets with everything they need, all steps without any."""
+
+    targets: tuple[str, ...] = ()
+    slices: tuple[Slice, ...] | None = None
+    force: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The request as the ledger keeps it."""
+        slices = None if self.slices is None else [str(part) for part in self.slices]
+        return {"targets": list(self.targets), "slices": slices, "force": self.force}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> RunRequest:
+        """Read what `to_json` gave."""
+        slices = body.get("slices")
+        parsed = None if slices is None else tuple(Slice.parse(text) for text in slices)
+        return cls(tuple(body.get("targets") or ()), parsed, bool(body.get("force")))
+
+    @property
+    def title(self) -> str:
+        """What the run is called in lists."""
+        about = ", ".join(self.targets) or "everything"
+        where = f" for {', '.join(map(str, self.slices))}" if self.slices else ""
+        return f"{'rebuild' if self.force else 'run'} {about}{where}"
+
+
+def execute(
+    project: Project,
+    request: RunRequest,
+    *,
+    run_id: str,
+    listener: Listener | None = None,
+    cancel: Cancel | None = None,
+) -> RunResult:
+    """Build what is missing or stale. The run must exist; its state is the caller's to move.
+
+    Failed slices stop only what reads them. A cancel is seen between slices; what was published stays.
+    """
+    start = project.clock.monotonic()
+    cancel = cancel or Cancel()
+    recovered = len(recover(project))
+    scope = RunScope(
+        project,
+        run_id,
+        Reporter(project.ledger, project.clock, run_id, listener),
+        cancel,
+        forced=frozenset(forced_steps(project, request.targets, force=request.force)),
+        slices=request.slices,
+    )
+    names = project.graph.select(request.targets)
+    steps, error = _Schedule(scope, names).run()
+    result = RunResult(run_id, RunState.SUCCEEDED, steps, recovered, error=error)
+    if isinstance(error, CancelledRunError):
+        result.state = RunState.CANCELLED
+    elif error is not None:
+        result.state = RunState.FAILED
+    result.seconds = seconds_since(project.clock, start)
+    return result
+
+
+class _Schedule:
+    """Starts a step when all steps upstream of it (in this run) have ended."""
+
+    def __init__(self, scope: RunScope, names: list[str]) -> None:
+        self._scope = scope
+        self._graph = scope.project.graph
+        self._names = names
+        self._results: dict[str, StepResult] = {}
+        self._running: dict[Future[StepResult], str] = {}
+        self._cancelled: CancelledRunError | None = None
+
+    def run(self) -> tuple[list[StepResult], GamelakeError | None]:
+        with ThreadPoolExecutor(self._scope.project.parallel, thread_name_prefix="step") as pool:
+            try:
+                self._loop(pool)
+            except BaseException:
+                self._scope.cancel.ask()  # do not wait for hours behind a failed scheduler
+                raise
+        results = [self._results[name] for name in self._names if name in self._results]
+        failed = (failure.error for result in results for failure in result.failed)
+        return results, self._cancelled or next(failed, None)
+
+    def _loop(self, pool: ThreadPoolExecutor) -> None:
+        waiting = list(self._names)
+        while waiting or self._running:
+            for name in [name for name in waiting if self._is_ready(name)]:
+                waiting.remove(name)
+                step_run = StepRun(self._scope, self._graph.steps[name], self._names.index(name))
+                self._running[pool.submit(step_run.run)] = name
+            done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+            for future in done:
+                self._take(self._running.pop(future), future)
+            if self._cancelled:
+                waiting.clear()
+
+    def _is_ready(self, name: str) -> bool:
+        selected = set(self._names)
+        return all(other in self._results for other in self._graph.upstream(name) & selected)
+
+    def _take(self, name: str, future: Future[StepResult]) -> None:
+        try:
+            self._results[name] = future.result()
+        except CancelledRunError as err:
+            self._cancelled = err

@@ -1,0 +1,174 @@
+"""The graph of steps, derived from what they read and write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gamelake.errors import LayoutError, NotFoundError, Place, did_you_mean
+from gamelake.model.names import Layer
+from gamelake.model.steps import Source, SqlStep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gamelake.model.steps import Output, PythonStep, Step
+
+
+class Graph:
+    """Steps in an order in which each comes after what it reads; immutable once built."""
+
+    def __init__(self, members: Iterable[Step | Source]) -> None:
+        """Raise one LayoutError holding everything that does not fit together."""
+        found = list(members)
+        self.sources: Mapping[str, Source] = {s.name: s for s in found if isinstance(s, Source)}
+        steps = {s.name: s for s in found if not isinstance(s, Source)}
+        self.outputs: Mapping[str, Output] = {str(o.dataset): o for s in found for o in s.outputs}
+        self.producers: Mapping[str, str] = {str(o.dataset): s.name for s in found for o in s.outputs}
+        errors = [*_written_twice(found), *_unknown_inputs(steps.values(), self.outputs)]
+        errors += [error for step in steps.values() for error in _misfits(step, self.outputs)]
+        if errors:
+            raise LayoutError.all_of(errors)
+        self.steps: Mapping[str, Step] = {step.name: step for step in _ordered(steps, self.producers)}
+
+    def upstream(self, name: str) -> set[str]:
+        """Names of the steps whose datasets this step reads directly."""
+        producers = {self.producers[str(dataset)] for dataset in self.steps[name].inputs.values()}
+        return producers & self.steps.keys()
+
+    def downstream(self, name: str) -> set[str]:
+        """Names of the steps that read what this step writes, directly."""
+        return {other for other in self.steps if name in self.upstream(other)}
+
+    def readers(self, dataset: str) -> list[str]:
+        """Names of the steps that read a dataset, in order."""
+        return [n for n, step in self.steps.items() if dataset in {str(d) for d in step.inputs.values()}]
+
+    def output(self, dataset: str) -> Output:
+        """The declared output; NotFoundError with the nearest name when no step or source writes it."""
+        if dataset not in self.outputs:
+            problem = f"no step or source writes `{dataset}`"
+            raise NotFoundError(problem, hint=did_you_mean(dataset, self.outputs))
+        return self.outputs[dataset]
+
+    def named(self, target: str) -> list[str]:
+        """Steps behind a target: a dataset, a step, a pack, a layer (`gold`), `pack.layer`, or a bare name."""
+        found = [name for name, step in self.steps.items() if _is_meant(step, target)]
+        if not found and target in self.producers:
+            problem = (
+                f"`{target}` is made by the source `{self.producers[target]}`, which `run` does not start"
+            )
+            raise NotFoundError(problem, hint="import it, then run the steps that read it")
+        if not found:
+            known = [*self.steps, *self.outputs, *(o.dataset.name for o in self.outputs.values())]
+            problem = f"no step or dataset is called `{target}`"
+            raise NotFoundError(
+                problem, hint=did_you_mean(target, known) or "`gamelake status` lists all datasets"
+            )
+        return found
+
+    def select(self, targets: Sequence[str] | None) -> list[str]:
+        """The targets and every step they need, in order; None or nothing given = all steps."""
+        if not targets:
+            return list(self.steps)
+        wanted = {name for target in targets for name in self.named(target)}
+        open_ends = list(wanted)
+        while open_ends:
+            new = self.upstream(open_ends.pop()) - wanted
+            wanted |= new
+            open_ends += new
+        return [name for name in self.steps if name in wanted]
+
+
+def _is_meant(step: Step, target: str) -> bool:
+    datasets = [output.dataset for output in step.outputs]
+    layers = {layer.value for layer in Layer} | {"etl", "std", "cons"}
+    pack, _, layer = target.rpartition(".")
+    if layer in layers and "." not in pack:
+        return any(d.layer is Layer.parse(layer) and pack in ("", d.pack) for d in datasets)
+    return step.name == target or any(target in (str(d), d.name, d.pack) for d in datasets)
+
+
+def _written_twice(members: Iterable[Step | Source]) -> Iterator[LayoutError]:
+    writers: dict[str, str] = {}
+    names: set[str] = set()
+    for member in members:
+        if member.name in names:
+            problem = f"two steps are called `{member.name}`"
+            yield LayoutError(problem, _place(member))
+        names.add(member.name)
+        for output in member.outputs:
+            first = writers.setdefault(str(output.dataset), member.name)
+            if first != member.name:
+                problem = f"`{output.dataset}` is written by `{first}` and by `{member.name}`"
+                yield LayoutError(problem, _place(member), "a dataset has one writer: rename one output")
+
+
+def _unknown_inputs(steps: Iterable[Step], outputs: Mapping[str, Output]) -> Iterator[LayoutError]:
+    for step in steps:
+        for dataset in map(str, step.inputs.values()):
+            if dataset not in outputs:
+                problem = f"`{step.name}` reads `{dataset}`, which no step or source writes"
+                yield LayoutError(problem, _place(step, dataset), did_you_mean(dataset, outputs))
+
+
+def _misfits(step: Step, outputs: Mapping[str, Output]) -> Iterator[LayoutError]:
+    """Outputs and inputs of one step whose slices cannot be told from each other."""
+    columns = step.outputs[0].slice_columns
+    for other in step.outputs[1:]:
+        if other.slice_columns != columns:
+            problem = (
+                f"`{step.name}` writes `{step.outputs[0].dataset}` by {_listed(columns)} "
+                f"and `{other.dataset}` by {_listed(other.slice_columns)}"
+            )
+            yield LayoutError(problem, _place(step), "all outputs of a step have the same slice columns")
+    inputs = [outputs[str(d)] for d in step.inputs.values() if str(d) in outputs]
+    if columns and inputs and not any(set(columns) <= set(i.slice_columns) for i in inputs):
+        problem = (
+            f"`{step.name}` is sliced by {_listed(columns)}, and no input has all of these slice columns"
+        )
+        yield LayoutError(
+            problem, _place(step), "its slices come from its inputs: slice it by columns they have"
+        )
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(f"`{column}`" for column in columns) or "no slice"
+
+
+def _ordered(steps: Mapping[str, Step], producers: Mapping[str, str]) -> list[Step]:
+    """Depth first, so that a cycle is met as the path that closes it."""
+    done: dict[str, Step] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in done or name not in steps:
+            return
+        if name in path:
+            circle = " → ".join([*path[path.index(name) :], name])
+            problem = f"these steps read each other in a circle: {circle}"
+            raise LayoutError(problem, _place(steps[name]), "one of them must read something else")
+        for dataset in steps[name].inputs.values():
+            visit(producers[str(dataset)], (*path, name))
+        done[name] = steps[name]
+
+    for name in sorted(steps, key=lambda name: _sort_key(steps[name])):
+        visit(name, ())
+    return list(done.values())
+
+
+def _sort_key(step: SqlStep | PythonStep) -> tuple[int, str]:
+    return list(Layer).index(step.outputs[0].dataset.layer), step.name
+
+
+def _place(member: Step | Source, dataset: str | None = None) -> Place | None:
+    """File of a layout, and the line of a dataset it names."""
+    if not isinstance(member, SqlStep) or not member.file:
+        return None
+    if dataset is None:
+        return Place(member.file)
+    try:
+        lines = Path(member.file).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return Place(member.file)
+    found = (number for number, line in enumerate(lines, start=1) if dataset in line)
+    return Place(member.file, next(found, None), "inputSources")

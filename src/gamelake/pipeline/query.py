@@ -1,0 +1,177 @@
+"""Every dataset as a view in one DuckDB connection, now or as of an earlier time or run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from gamelake.engines.duckdb import machine_config, quoted, scan, translated
+from gamelake.errors import NotFoundError, UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from gamelake.ledger.rows import SliceVersion
+    from gamelake.model.names import DatasetName
+    from gamelake.model.schema import Schema
+    from gamelake.model.slices import Slice
+    from gamelake.pipeline.project import Project
+
+_BATCH_ROWS = 64 * 1024
+_READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.RELATION}
+
+
+def connect(
+    project: Project,
+    *,
+    as_of: str | None = None,
+    datasets: Sequence[str] | None = None,
+    read_only: bool = True,
+) -> duckdb.DuckDBPyConnection:
+    """Connection where `SELECT … FROM wow.gold.dim_player` works; the caller closes it.
+
+    `as_of` is a run id or an ISO time (the project's zone when it names none). Datasets without a
+    slice are empty and typed. Read-only connections see the lake's files and nothing else of the
+    disk; run statements through `select` or `stream`, which refuse what writes.
+    """
+    moment = parse_as_of(project, as_of)
+    connection = duckdb.connect(":memory:", config=machine_config(project.settings.memory))
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        for name, schema in _schemas(project, datasets).items():
+            files = [file for version in _versions(project, str(name), moment) for file in version.files]
+            _create_view(connection, name, schema, files)
+        if read_only:
+            _lock(connection, project.lake.folder)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def select(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | None = None
+) -> pa.Table:
+    """All rows of one reading statement.
+
+    UserError when the text is no single SELECT (or DESCRIBE, SHOW, EXPLAIN), or DuckDB refuses it.
+    """
+    try:
+        return _relation(connection, sql, parameters).to_arrow_table()
+    except duckdb.Error as err:
+        raise _explained(connection, err) from err
+
+
+def stream(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | None = None
+) -> pa.RecordBatchReader:
+    """`select` for results larger than memory: batches are computed as they are read."""
+    try:
+        return _relation(connection, sql, parameters).to_arrow_reader(_BATCH_ROWS)
+    except duckdb.Error as err:
+        raise _explained(connection, err) from err
+
+
+def _relation(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | None
+) -> duckdb.DuckDBPyRelation:
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        problem = f"expected one statement, got {len(statements)}"
+        raise UserError(problem, hint="run them one after the other")
+    if statements[0].type not in _READING:
+        problem = f"`query` reads only, this is a {statements[0].type.name} statement"
+        raise UserError(problem, hint="datasets are changed by steps and imports")
+    # through a relation: DuckDB's other way to Arrow copies every row once more
+    return connection.sql(sql, params=list(parameters) if parameters else None)
+
+
+def parse_as_of(project: Project, text: str | None) -> Mapping[str, Any]:
+    """Arguments for `Ledger.as_of`; UserError when the text is neither a run nor a time."""
+    if text is None:
+        return {}
+    if text.startswith("run_"):
+        project.ledger.run(text)
+        return {"run_id": text}
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as err:
+        problem = f"`{text}` is neither a run id nor a time"
+        raise UserError(problem, hint="write `2026-02-16T20:00`, or a run id from `gamelake status`") from err
+    return {"at": (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(project.settings.zone))).astimezone(UTC)}
+
+
+def slices_as_of(project: Project, dataset: str, as_of: str | None) -> dict[Slice, SliceVersion]:
+    """Slice versions of a dataset now, or as of a time or run."""
+    return project.ledger.as_of(dataset, **parse_as_of(project, as_of))
+
+
+def _versions(project: Project, dataset: str, moment: Mapping[str, Any]) -> Iterable[SliceVersion]:
+    versions = project.ledger.as_of(dataset, **moment).values()
+    if moment:
+        _refuse_forgotten(versions)
+    return versions
+
+
+def _refuse_forgotten(versions: Iterable[SliceVersion]) -> None:
+    from pathlib import Path
+
+    for version in versions:
+        if not all(Path(file).exists() for file in version.files):
+            problem = f"version {version.version} of `{version.dataset}` {version.slice} is no longer kept"
+            raise NotFoundError(problem, hint="`keep_versions` in gamelake.toml says how many versions stay")
+
+
+def _schemas(project: Project, wanted: Sequence[str] | None) -> dict[DatasetName, Schema]:
+    found = {output.dataset: output.schema for output in project.graph.outputs.values()}
+    if wanted is None:
+        return found
+    known = {str(name): name for name in found}
+    for name in wanted:
+        if name not in known:
+            problem = f"there is no dataset `{name}`"
+            raise NotFoundError(problem, hint=did_you_mean(name, known))
+    return {known[name]: found[known[name]] for name in wanted}
+
+
+def _create_view(
+    connection: duckdb.DuckDBPyConnection, name: DatasetName, schema: Schema, files: Sequence[str]
+) -> None:
+    connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted(name.pack)}")
+    layer = f"{quoted(name.pack)}.{quoted(name.layer.value)}"
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
+    connection.execute(f"CREATE OR REPLACE VIEW {layer}.{quoted(name.name)} AS {scan(schema, files)}")
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    connection.execute("SET allowed_directories = ?", [[str(folder)]])
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _explained(connection: duckdb.DuckDBPyConnection, err: duckdb.Error) -> UserError:
+    """A mistake in a query is the mistake of whoever typed it, not of a layout."""
+    known = translated(err)
+    hint = known.hint
+    if isinstance(err, duckdb.CatalogException):
+        names = [".".join(row) for row in connection.execute(_VIEWS).fetchall()]
+        word = str(err).partition("Table with name ")[2].partition(" ")[0]
+        hint = _nearest(word, names) or f"datasets are: {', '.join(names)}"
+    return UserError(str(err).strip(), hint=hint)
+
+
+def _nearest(word: str, names: Sequence[str]) -> str | None:
+    """Guess by the last part of a dataset's name, shown in full."""
+    full = {name.rpartition(".")[2]: name for name in names}
+    near = get_close_matches(word.rpartition(".")[2], list(full), n=1)
+    return f"did you mean `{full[near[0]]}`?" if near else None
+
+
+_VIEWS = "SELECT database_name, schema_name, view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL"

@@ -1,0 +1,388 @@
+"""One step inside a run: its slices in batches, each batch staged, audited and published."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from gamelake.errors import (
+    CancelledRunError,
+    CheckFailedError,
+    ConflictError,
+    GamelakeError,
+    LayoutError,
+    OperatorError,
+    Place,
+)
+from gamelake.layouts.template import render
+from gamelake.model.checks import Severity
+from gamelake.model.runs import SliceState
+from gamelake.model.slices import Slice
+from gamelake.model.steps import SqlStep
+from gamelake.pipeline.assess import Assessment, assess
+from gamelake.pipeline.events import Progress, seconds_since
+from gamelake.pipeline.freshness import versions_read
+from gamelake.pipeline.publish import Candidate, Origin, Publisher
+from gamelake.pipeline.results import FailedSlice, StepResult
+from gamelake.pipeline.staging import BatchContext, RowStage, progress_teller
+from gamelake.pipeline.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gamelake.engines.base import Session, Written
+    from gamelake.model.steps import Output, PythonStep, Step
+    from gamelake.pipeline.assess import PlanItem
+    from gamelake.pipeline.events import Cancel, ProgressKind, Reporter
+    from gamelake.pipeline.project import Project
+
+_BATCH_SLICES = 64  # slices that share a commit, at most
+_BATCH_BYTES = 64 * 1_048_576  # input bytes after which a batch is published
+_LEASE_POLL = 1.0  # seconds between two looks at a cancel request while waiting for another run
+
+
+class Failures:
+    """Slices that were not published in this run; shared by its steps."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._slices: dict[str, set[Slice]] = {}
+
+    def add(self, outputs: Sequence[Output], part: Slice) -> None:
+        """Note a failed slice; the slice without columns stands for all of a dataset."""
+        with self._lock:
+            for output in outputs:
+                self._slices.setdefault(str(output.dataset), set()).add(part)
+
+    def blocking(self, step: Step, part: Slice) -> str | None:
+        """The failed input slice because of which an output slice must wait; None when there is none."""
+        with self._lock:
+            for dataset in map(str, step.inputs.values()):
+                for failed in self._slices.get(dataset, ()):
+                    if failed.agrees_with(part):
+                        return f"{dataset} {failed}"
+        return None
+
+
+@dataclass
+class RunScope:
+    """What all steps of one run share."""
+
+    project: Project
+    run_id: str
+    reporter: Reporter
+    cancel: Cancel
+    failures: Failures = field(default_factory=Failures)
+    forced: frozenset[str] = frozenset()
+    slices: Sequence[Slice] | None = None
+
+
+class StepRun:
+    """Builds what a step lacks, as the ledger has it once everything upstream is done."""
+
+    def __init__(self, scope: RunScope, step: Step, position: int) -> None:
+        self._scope = scope
+        self._project = scope.project
+        self._step = step
+        self._position = position
+        self._publisher = Publisher(scope.project, scope.run_id)
+        self._result = StepResult(step.name)
+        self._batches = 0
+        self._total = 0
+
+    def run(self) -> StepResult:
+        """Do it all; failures end up in the result, only a cancel is raised."""
+        start = self._project.clock.monotonic()
+        found = self._assess()
+        self._result.fresh = len(found.items)
+        if any(item.is_work for item in found.items):
+            with self._lease():
+                # another run may have built everything while we waited
+                self._build(self._assess())
+        self._result.seconds = seconds_since(self._project.clock, start)
+        return self._result
+
+    def _assess(self) -> Assessment:
+        forced = self._step.name in self._scope.forced
+        return assess(self._project, self._step, force=forced, slices=self._scope.slices)
+
+    @contextmanager
+    def _lease(self) -> Iterator[None]:
+        """Be the only run at work on this step: two runs at once do the work once."""
+        ledger, ttl = self._project.ledger, self._project.settings.lease_seconds
+        while True:
+            self._scope.cancel.check()
+            lease = ledger.lease(f"step:{self._step.name}", self._scope.run_id, ttl=ttl, wait=_LEASE_POLL)
+            try:
+                lease.__enter__()
+            except ConflictError:
+                continue
+            break
+        try:
+            yield
+        finally:
+            lease.__exit__(None, None, None)
+
+    def _build(self, found: Assessment) -> None:
+        work = self._unblocked([item for item in found.items if item.is_work])
+        self._result.fresh = len(found.items) - len(work) - len(self._result.blocked)
+        self._total = len(work)
+        if not work:
+            return
+        start = self._project.clock.monotonic()
+        self._tell("step_started")
+        try:
+            for output in self._step.outputs:
+                self._project.lake.ensure_table(output)
+            for batch in _batches(work, found):
+                self._scope.cancel.check()
+                self._run_batch(batch, found)
+        except LayoutError as err:  # nothing of this step can be built
+            self._fail(work[0].slice, err, everything=True)
+        self._tell("step_finished", seconds=seconds_since(self._project.clock, start))
+
+    def _unblocked(self, work: Sequence[PlanItem]) -> list[PlanItem]:
+        free = []
+        for item in work:
+            cause = self._scope.failures.blocking(self._step, item.slice)
+            if cause is None:
+                free.append(item)
+                continue
+            self._result.blocked.append(item.slice)
+            self._scope.failures.add(self._step.outputs, item.slice)
+            self._tell("step_blocked", message=f"{item.slice} waits for {cause}, which failed")
+        return free
+
+    def _run_batch(self, batch: Sequence[PlanItem], found: Assessment) -> None:
+        """Stage, audit and publish one batch; its task in the ledger tells how it went."""
+        task = self._task(batch)
+        task.save("running")
+        try:
+            with self._project.engine.session() as session, self._scope.cancel.guarding(session):
+                candidates = self._candidates(batch, found, session, task)
+            self._publish(candidates)
+        except CancelledRunError:
+            task.save("cancelled")
+            raise
+        except LayoutError as err:
+            task.save("failed", error=err)
+            raise
+        except Exception as err:
+            self._retry_or_fail(batch, found, err, task)
+            return
+        rows = sum(candidate.staged.rows for of_slice in candidates for candidate in of_slice)
+        error = self._result.failed[-1].error if len(candidates) < len(batch) else None
+        task.save("failed" if error else "succeeded", rows=rows, error=error)
+
+    def _task(self, batch: Sequence[PlanItem]) -> Task:
+        self._batches += 1
+        return Task(
+            self._project,
+            self._scope.run_id,
+            f"{self._step.name}#{self._batches}",
+            self._step.name,
+            tuple(str(item.slice) for item in batch),
+            self._position,
+            self._project.clock.monotonic(),
+        )
+
+    def _candidates(
+        self, batch: Sequence[PlanItem], found: Assessment, session: Session, task: Task
+    ) -> list[list[Candidate]]:
+        if isinstance(self._step, SqlStep):
+            return self._from_sql(self._step, batch, found, session, task)
+        return self._from_python(self._step, batch, found, session)
+
+    def _from_sql(
+        self, step: SqlStep, batch: Sequence[PlanItem], found: Assessment, session: Session, task: Task
+    ) -> list[list[Candidate]]:
+        candidates = []
+        for item in batch:
+            self._scope.cancel.check()
+            sql = render(step, item.slice)
+            for name, dataset in step.inputs.items():
+                schema = self._project.graph.outputs[str(dataset)].schema
+                files = [file for v in found.index.feeding(str(dataset), item.slice) for file in v.files]
+                session.view(name, schema, files)
+            if self._batches == 1 and task.sql is None:
+                with _placed(step):
+                    _refuse_misnamed(step, session.columns(sql))
+            task.sql = task.sql or sql.strip()
+            with self._failing_alone(item):
+                with _placed(step):
+                    path = self._publisher.stage_path(step.outputs[0])
+                    written = session.write(sql, step.outputs[0].schema, path)
+                staged = {str(step.outputs[0].dataset): [written] if written else []}
+                candidates.append(self._examine(item, found, session, staged))
+        return candidates
+
+    def _from_python(
+        self, step: PythonStep, batch: Sequence[PlanItem], found: Assessment, session: Session
+    ) -> list[list[Candidate]]:
+        settings = self._project.settings.section(step.outputs[0].dataset.pack)
+        engine = self._project.engine
+        with (
+            engine.session() as writing,
+            self._scope.cancel.guarding(writing),
+            RowStage(writing, self._publisher, step.outputs) as stage,
+            BatchContext(
+                step,
+                [item.slice for item in batch],
+                found.index,
+                stage,
+                session,
+                settings,
+                engine.spill,
+                progress_teller(self._scope.reporter, self._scope.cancel, step.name),
+            ) as context,
+        ):
+            step.run(context)
+            candidates = []
+            for item in batch:
+                with self._failing_alone(item):
+                    staged = {str(o.dataset): stage.written(str(o.dataset), item.slice) for o in step.outputs}
+                    candidates.append(self._examine(item, found, session, staged))
+        return candidates
+
+    def _examine(
+        self, item: PlanItem, found: Assessment, session: Session, staged: dict[str, list[Written]]
+    ) -> list[Candidate]:
+        """Audit every output of one slice; all of them pass, or none is published."""
+        read = versions_read(found.index.all_feeding(item.slice))
+        origin = Origin(self._scope.run_id, self._step.name, item.fingerprint, read)
+        return [
+            self._publisher.examine(
+                session,
+                output,
+                item.slice,
+                staged[str(output.dataset)],
+                origin,
+                found.previous[str(output.dataset)].get(item.slice),
+            )
+            for output in self._step.outputs
+        ]
+
+    @contextmanager
+    def _failing_alone(self, item: PlanItem) -> Iterator[None]:
+        """A slice whose rows are unfit fails by itself; the others of its batch go on."""
+        try:
+            yield
+        except (CheckFailedError, LayoutError) as err:
+            self._fail(item.slice, err)
+
+    def _publish(self, candidates: Sequence[Sequence[Candidate]]) -> None:
+        for position, output in enumerate(self._step.outputs):
+            staged = [slice_candidates[position].staged for slice_candidates in candidates]
+            if staged:
+                self._publisher.publish(output, staged, self._step.name)
+        for slice_candidates in candidates:
+            self._count(slice_candidates)
+        self._tell("step_progress")
+
+    def _count(self, candidates: Sequence[Candidate]) -> None:
+        result = self._result
+        result.built.append(candidates[0].staged.slice)
+        for candidate in candidates:
+            result.rows += candidate.staged.rows
+            result.bytes += candidate.staged.bytes
+            for check in candidate.audit.results:
+                result.checks_passed += check.passed
+                result.checks_warned += not check.passed and check.severity is Severity.WARN
+
+    def _retry_or_fail(
+        self, batch: Sequence[PlanItem], found: Assessment, err: Exception, task: Task
+    ) -> None:
+        """A batch of several slices is tried slice by slice, so that only the guilty one fails."""
+        known = err if isinstance(err, GamelakeError) else _unexpected(self._step, err)
+        task.save("failed", error=known, traceback="" if known is err else _trace(err))
+        if len(batch) == 1:
+            self._fail(batch[0].slice, known)
+            return
+        for item in batch:
+            self._scope.cancel.check()
+            self._run_batch([item], found)
+
+    def _fail(self, part: Slice, err: GamelakeError, *, everything: bool = False) -> None:
+        self._result.failed.append(FailedSlice(part, err))
+        self._scope.failures.add(self._step.outputs, Slice() if everything else part)
+        if not isinstance(err, CheckFailedError):
+            for output in self._step.outputs:
+                self._project.ledger.mark_slice(
+                    str(output.dataset), part, SliceState.FAILED, self._scope.run_id, err.problem
+                )
+        self._tell("slice_failed", message=f"{part}: {err.problem}")
+
+    def _tell(self, kind: ProgressKind, *, seconds: float = 0.0, message: str = "") -> None:
+        done = len(self._result.built) + len(self._result.failed)
+        progress = Progress(
+            kind,
+            self._step.name,
+            done,
+            self._total,
+            rows=self._result.rows,
+            seconds=seconds,
+            message=message,
+        )
+        self._scope.reporter.tell(progress)
+
+
+def _batches(work: Sequence[PlanItem], found: Assessment) -> Iterator[list[PlanItem]]:
+    """Items that share a commit: few enough, and not too much to read at once."""
+    batch: list[PlanItem] = []
+    size = 0
+    for item in work:
+        needed = sum(version.bytes for version in found.index.all_feeding(item.slice))
+        if batch and (len(batch) >= _BATCH_SLICES or size + needed > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += needed
+    if batch:
+        yield batch
+
+
+@contextmanager
+def _placed(step: SqlStep) -> Iterator[None]:
+    """Errors of the engine get the place of the layout: the line of what they name, when they name something."""
+    try:
+        yield
+    except LayoutError as err:
+        if err.at is not None:
+            raise
+        line = step.sql_line + _line_naming(err.problem, step.sql)
+        raise LayoutError(err.problem, Place(step.file, line), err.hint) from err
+
+
+def _line_naming(problem: str, sql: str) -> int:
+    """Lines before the one that holds the first word the message puts in quotes; 0 when none does."""
+    for word in re.findall(r'(?:"|name )(\w+)', problem):
+        found = re.search(rf"\b{re.escape(word)}\b", sql, re.IGNORECASE)
+        if found:
+            return sql.count("\n", 0, found.start())
+    return 0
+
+
+def _refuse_misnamed(step: SqlStep, columns: Sequence[str]) -> None:
+    declared = step.outputs[0].schema.names
+    result = {name.lower() for name in columns}
+    missing = [name for name in declared if name.lower() not in result]
+    extra = [name for name in columns if name.lower() not in {known.lower() for known in declared}]
+    told = [f"lacks `{name}`" for name in missing] + [f"adds `{name}`" for name in extra]
+    if told:
+        problem = f"the result of the SQL {', '.join(told)}, compared with the schema"
+        raise LayoutError(problem, hint="columns are bound by name: rename them in the SQL or in the schema")
+
+
+def _unexpected(step: Step, err: Exception) -> OperatorError:
+    problem = f"step `{step.name}` raised {type(err).__name__}: {err}"
+    wrapped = OperatorError(problem, hint="the traceback is kept with the task of this run")
+    wrapped.__cause__ = err
+    return wrapped
+
+
+def _trace(err: Exception) -> str:
+    return "".join(traceback.format_exception(err))

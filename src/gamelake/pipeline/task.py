@@ -1,0 +1,54 @@
+"""The ledger's row for one batch of one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gamelake.ledger.rows import TaskRow
+from gamelake.pipeline.events import seconds_since
+from gamelake.pipeline.results import error_json
+
+if TYPE_CHECKING:
+    from gamelake.errors import GamelakeError
+    from gamelake.pipeline.project import Project
+
+
+@dataclass
+class Task:
+    """Saved when the batch starts and when it ends; `sql` is what ran for its first slice."""
+
+    project: Project
+    run_id: str
+    id: str
+    step: str
+    slices: tuple[str, ...]
+    position: int
+    started: float
+    sql: str | None = None
+
+    def save(
+        self,
+        state: str,
+        *,
+        rows: int | None = None,
+        error: GamelakeError | None = None,
+        traceback: str = "",
+    ) -> None:
+        """Write the row as it stands now."""
+        detail = {"engine": self.project.engine.name}
+        if traceback:
+            detail["traceback"] = traceback
+        row = TaskRow(
+            id=self.id,
+            step=self.step,
+            slices=self.slices,
+            state=state,
+            position=self.position,
+            rows=rows,
+            seconds=seconds_since(self.project.clock, self.started) if state != "running" else None,
+            sql=self.sql,
+            error=error_json(error) if error else None,
+            detail=detail,
+        )
+        self.project.ledger.save_task(self.run_id, row)
