@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +44,12 @@ def main(arguments: list[str]) -> int:
 
 def pages() -> dict[str, str]:
     """File name → text of every generated page."""
-    made = {"cli.md": cli_page(), "settings.md": settings_page(), "errors.md": errors_page()}
+    made = {
+        "cli.md": cli_page(),
+        "settings.md": settings_page(),
+        "errors.md": errors_page(),
+        "api.md": api_page(),
+    }
     return {name: NOTE + text.rstrip() + "\n" for name, text in made.items()}
 
 
@@ -150,6 +158,38 @@ def errors_page() -> str:
         meaning = cell((inspect.getdoc(kind) or "").partition("\n")[0])
         lines.append(f"| `{kind.code}` | {kind.exit_code} | {kind.http_status} | {retry} | {meaning} |")
     return "\n".join(lines)
+
+
+def api_page() -> str:
+    """Every route of the API, core and packs, from its OpenAPI description."""
+    lines = [
+        "# HTTP API",
+        "",
+        (
+            "`gamelake serve` answers these beside its pages, on this machine only unless told otherwise. Errors are"
+            " `application/problem+json` with a `code` from [the list](errors.md). `/api/v1/openapi.json` describes every"
+            " parameter and answer; the page `/api` shows it."
+        ),
+        "",
+        "| route | what it gives |",
+        "|---|---|",
+    ]
+    for path, methods in sorted(openapi()["paths"].items()):
+        for method, route in methods.items():
+            lines.append(f"| `{method.upper()} {path}` | {cell(route.get('summary') or '')} |")
+    return "\n".join(lines)
+
+
+def openapi() -> dict[str, Any]:
+    """The API of a project that uses every installed pack."""
+    from gamelake.cli.init import init
+    from gamelake.packs import load_packs, open_project
+    from gamelake.web.app import create_app
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        init(Path(folder) / "docs", list(load_packs()), "docs", "UTC")
+        with open_project(Path(folder) / "docs") as project:
+            return create_app(project).openapi()
 
 
 def tree(kind: type[errors.GamelakeError]) -> Iterator[type[errors.GamelakeError]]:

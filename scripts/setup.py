@@ -85,11 +85,12 @@ def prepare() -> None:
         run(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", pinned("uv"))
     say("installing gamelake and its tools at the versions of constraints.txt")
     run(
-        str(uv), "pip", "install", "--quiet", "--python", str(PYTHON),
+        str(uv), "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON),
         "--constraint", "constraints.txt", "--build-constraint", "constraints.txt",
         "--editable", ".", *development_tools(),
         environment=uv_environment(),
     )  # fmt: skip
+    run(str(PYTHON), "-m", "compileall", "-q", "src")  # some machines forbid Python to do so on its own
     say("compiling kernels (once)")
     run(str(VENV / "bin" / "gamelake"), "warm")
     STAMP.write_text(fingerprint(), encoding="utf-8")

@@ -145,6 +145,12 @@ def import_scores(project: Project, day: str, rows: list[tuple[str, int | None]]
         run.publish(RAW, {Slice.of(day=day, part=part): [scores(day, part, rows)]})
 
 
+def import_days(project: Project, days: dict[str, list[tuple[str, int | None]]]) -> None:
+    """Publish one bronze slice for each day, in one commit."""
+    with source_run(project, "import days", name="scores") as run:
+        run.publish(RAW, {Slice.of(day=d, part="a"): [scores(d, "a", rows)] for d, rows in days.items()})
+
+
 def some_rows(seed: int, count: int = 20) -> list[tuple[str, int | None]]:
     """Rows that differ by seed."""
     return [(f"p{(seed * 7 + i) % 11}", (seed * 13 + i * 5) % 97 if i % 6 else None) for i in range(count)]

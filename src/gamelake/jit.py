@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
+KEPT_VERSIONS = 4
 
 
 def kernel_sources() -> list[Path]:
@@ -41,12 +43,22 @@ def cache_folder() -> Path:
 def prepare() -> Path:
     """Point numba at our cache; call before the first `import numba` of a kernel file. Returns the folder."""
     folder = cache_folder()
+    _forget_old(folder)
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     if "numba" in sys.modules:  # somebody else imported it first: its configuration is already read
         from numba.core import config
 
         config.CACHE_DIR = str(folder)
     return folder
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove the caches of versions that have not been used for long; this one counts as just used."""
+    with suppress(OSError):  # another process may be tidying too
+        os.utime(folder)
+        others = sorted(folder.parent.iterdir(), key=lambda other: other.stat().st_mtime, reverse=True)
+        for old in others[KEPT_VERSIONS:]:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def is_warm(folder: Path | None = None) -> bool:

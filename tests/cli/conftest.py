@@ -13,7 +13,7 @@ from gamelake import packs
 TOY_PACK = Path(__file__).resolve().parents[1] / "toypack"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _toy_pack_installed():
     sys.path.insert(0, str(TOY_PACK))
     packs._installed.cache_clear()

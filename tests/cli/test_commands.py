@@ -148,16 +148,16 @@ def test_maintenance_on_a_healthy_lake_finds_nothing(toy) -> None:
     assert json.loads(toy.ok("maintenance", "compact", "--dry-run", "--json"))["slices"] == []
 
 
-def test_break_mend_and_go_back(gamelake_process) -> None:
-    gamelake = gamelake_process  # as a person does it, each command a process of its own
+def test_break_mend_and_go_back(gamelake, gamelake_process) -> None:
     gamelake.ok("init", "p", "--pack", "toy")
     gamelake.folder /= "p"
-    gamelake.ok("toy", "load", "2026-01-01", "ann=1")
-    gamelake.ok("run")
+    gamelake_process.folder /= "p"  # what changes something is a process of its own, as for a person
+    gamelake_process.ok("toy", "load", "2026-01-01", "ann=1")
+    gamelake_process.ok("run")
     first = json.loads(gamelake.ok("status", "--json"))["runs"][0]["run"]
 
-    gamelake.ok("toy", "load", "2026-01-01", "ann=-1")
-    broken = gamelake("run")
+    gamelake_process.ok("toy", "load", "2026-01-01", "ann=-1")
+    broken = gamelake_process("run")
 
     assert broken.code == 1
     assert "error: toy.gold.best day=2026-01-01: check `range(best)` found 1, expected 0" in broken.err
@@ -173,8 +173,8 @@ def test_break_mend_and_go_back(gamelake_process) -> None:
     }
     assert states["toy.gold.best"] == "failed"
 
-    gamelake.ok("toy", "load", "2026-01-01", "ann=9")
-    gamelake.ok("run")
+    gamelake_process.ok("toy", "load", "2026-01-01", "ann=9")
+    gamelake_process.ok("run")
 
     assert rows(gamelake.ok("query", "SELECT best FROM toy.gold.ladder", "--format", "csv")) == [
         ["best"],
@@ -183,10 +183,10 @@ def test_break_mend_and_go_back(gamelake_process) -> None:
     before = gamelake.ok("query", "SELECT best FROM toy.gold.ladder", "--format", "csv", "--as-of", first)
     assert rows(before) == [["best"], ["1"]]
 
-    back = json.loads(gamelake.ok("rollback", "toy.gold.best", "day=2026-01-01", "--json"))
+    back = json.loads(gamelake_process.ok("rollback", "toy.gold.best", "day=2026-01-01", "--json"))
 
     assert back["version"] == 3
-    assert json.loads(gamelake.ok("run", "--json"))["slices"] == 1
+    assert json.loads(gamelake_process.ok("run", "--json"))["slices"] == 1
     assert rows(gamelake.ok("query", "SELECT best FROM toy.gold.ladder", "--format", "csv")) == [
         ["best"],
         ["1"],

@@ -46,6 +46,10 @@ def test_keys_are_as_documented(toy, command: str, told: str) -> None:
         arguments.append("--all")
     if arguments[0] == "run":
         arguments.append("--force")
+    if "LOG" in arguments:
+        log = toy.folder / "log.txt"
+        toy.ok("simulate", "wow", "--nights", "1", "--pulls", "3", "--seed", "7", "--out", log)
+        arguments[arguments.index("LOG")] = str(log)
     if arguments[:2] == ["jobs", "show"]:
         runs = json.loads(toy.ok("jobs", "list", "--json"))["runs"]
         arguments.insert(2, next(run["run"] for run in runs if run["kind"] == "run"))

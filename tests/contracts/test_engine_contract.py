@@ -143,3 +143,12 @@ def test_spill_of_a_dead_process_is_removed(tmp_path) -> None:
     DuckDBEngine(tmp_path / "spill").close()
 
     assert list((tmp_path / "spill").iterdir()) == []
+
+
+@pytest.mark.parametrize("limit", [0, 10_000])
+def test_repeated_hashes_are_counted_in_memory_and_beyond(session, monkeypatch, limit) -> None:
+    monkeypatch.setattr("gamelake.engines.duckdb._SORTED_IN_MEMORY", limit)
+
+    assert session.repeats("SELECT hash(range % 900) FROM range(1000)", 1000) == 100
+    assert session.repeats("SELECT hash(range) FROM range(1000)", 1000) == 0
+    assert session.repeats("SELECT hash(range) FROM range(0)", 0) == 0

@@ -11,6 +11,7 @@ import pytest
 
 from gamelake import errors
 from gamelake.cli.catalogue import all_commands
+from gamelake.layouts.document import known_keys
 from gamelake.settings import describe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,15 @@ def test_every_setting_and_error_code_is_listed() -> None:
 
     assert not [name for name, _, _ in describe() if f"| `{name}` |" not in settings]
     assert f"| `{errors.LeaseLostError.code}` |" in codes
+
+
+@pytest.mark.parametrize("place", ["", "inputSources", "outputs", "schema", "checks"])
+def test_every_layout_key_is_explained_where_it_stands(place: str) -> None:
+    text = (ROOT / "docs/reference/layouts.md").read_text(encoding="utf-8")
+    heading = f"## `{place}`" if place else "## Top level"
+    section = text.partition(heading)[2].partition("\n## ")[0]
+
+    assert not [key for key in known_keys((place,)) if f"| `{key}` |" not in section]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -9,7 +9,7 @@ import pytest
 
 from gamelake.jobs.local import run_now
 from gamelake.pipeline.execute import RunRequest
-from sample_project import create, import_scores, open_sample, some_rows
+from sample_project import create, import_days, open_sample, some_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,6 @@ def project(root: Path) -> Iterator[Project]:
 @pytest.fixture
 def built(project: Project) -> Project:
     """Three days imported and built."""
-    for day in (1, 2, 3):
-        import_scores(project, f"2026-01-0{day}", some_rows(day))
+    import_days(project, {f"2026-01-0{day}": some_rows(day) for day in (1, 2, 3)})
     assert run_now(project, RunRequest()).error is None
     return project

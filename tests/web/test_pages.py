@@ -74,6 +74,7 @@ def test_a_live_run_names_its_stream_and_can_be_stopped(client, runs):
 
     assert f'data-live-events="/api/v1/runs/{runs["running"]}/events?after=' in text
     assert 'class="node busy' in text
+    assert "data-since=" in text
     assert f'action="/runs/{runs["running"]}/cancel"' in text
 
 

@@ -91,9 +91,10 @@ def open_toy(root: Path) -> Project:
 
 
 @contextmanager
-def toy_project(root: Path, *, clock=None):
+def toy_project(root: Path, *, clock=None, packs=()):
     root.mkdir(parents=True, exist_ok=True)
-    (root / "gamelake.toml").write_text('name = "Toy arena"\n', encoding="utf-8")
+    named = f"packs = {list(packs)!r}\n" if packs else ""
+    (root / "gamelake.toml").write_text(f'name = "Toy arena"\n{named}', encoding="utf-8")
     project = Project.open(
         Settings.load(root), toy_members(), clock=clock or FixedClock(NOW), opener="web.web_world:open_toy"
     )

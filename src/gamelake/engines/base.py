@@ -65,6 +65,10 @@ class Session(Protocol):
         """All rows of a (small) query by column name."""
         ...
 
+    def repeats(self, sql: str, rows: int) -> int:
+        """How many of the hashes a one-column query gives were there before; it gives `rows` of them."""
+        ...
+
     def interrupt(self) -> None:
         """Stop what runs now; may be called from any thread, and does nothing when idle."""
         ...

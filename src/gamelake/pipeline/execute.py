@@ -13,7 +13,8 @@ from gamelake.pipeline.events import Cancel, Reporter, seconds_since
 from gamelake.pipeline.plan import forced_steps
 from gamelake.pipeline.publish import recover
 from gamelake.pipeline.results import RunResult, StepResult
-from gamelake.pipeline.step_run import RunScope, StepRun
+from gamelake.pipeline.scope import RunScope
+from gamelake.pipeline.step_run import StepRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from gamelake import failpoints
 from gamelake.errors import CheckFailedError, StoreError
 from gamelake.model.publish import StagedSlice
-from gamelake.model.runs import SliceState
 from gamelake.model.steps import Mode, OnEmpty
 from gamelake.pipeline.audit import Audit, audit, explain_failures, shrink_result
 from gamelake.stores.base import lease_name
@@ -76,12 +75,11 @@ class Publisher:
         if output.mode is Mode.SNAPSHOT_REPLACE and previous is not None:
             guard = shrink_result(output, found.rows, previous.rows)
             found = Audit(found.rows, found.content_hash, (*found.results, guard))
-        ledger, dataset = self._project.ledger, str(output.dataset)
-        ledger.save_checks(self._run_id, origin.step, dataset, for_slice, found.results)
+        dataset = str(output.dataset)
+        self._project.ledger.save_checks(self._run_id, origin.step, dataset, for_slice, found.results)
         if found.blocking:
             problem = explain_failures(output, for_slice, found.blocking)
-            ledger.mark_slice(dataset, for_slice, SliceState.FAILED, self._run_id, problem)
-            _discard(written)
+            discard(written)
             hint = "the old rows stay; failing rows are listed with the run's checks"
             raise CheckFailedError(problem, hint=hint)
         failpoints.hit("publish.after_audit")
@@ -136,6 +134,7 @@ def recover(project: Project) -> list[Receipt]:
     return [r for dataset in datasets for r in record_missing(project.lake, project.ledger, dataset)]
 
 
-def _discard(written: Sequence[Written]) -> None:
+def discard(written: Sequence[Written]) -> None:
+    """Remove staged files that nobody will publish."""
     for part in written:
         Path(part.file.path).unlink(missing_ok=True)

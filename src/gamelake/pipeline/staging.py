@@ -66,6 +66,9 @@ class RowStage:
         pile.bytes += rows.nbytes
         if pile.bytes >= _FLUSH_BYTES:
             self._flush(output, for_slice)
+        elif sum(other.bytes for other in self._waiting.values()) >= 2 * _FLUSH_BYTES:
+            largest = max(self._waiting, key=lambda target: self._waiting[target].bytes)
+            self._flush(self._output(largest[0]), largest[1])
 
     def written(self, dataset: str, for_slice: Slice) -> list[Written]:
         """Files of one output slice, everything added so far included."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import traceback
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from threading import Lock
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from gamelake.errors import (
@@ -16,7 +13,6 @@ from gamelake.errors import (
     GamelakeError,
     LayoutError,
     OperatorError,
-    Place,
 )
 from gamelake.layouts.template import render
 from gamelake.model.checks import Severity
@@ -26,7 +22,8 @@ from gamelake.model.steps import SqlStep
 from gamelake.pipeline.assess import Assessment, assess
 from gamelake.pipeline.events import Progress, seconds_since
 from gamelake.pipeline.freshness import versions_read
-from gamelake.pipeline.publish import Candidate, Origin, Publisher
+from gamelake.pipeline.places import placed, refuse_misnamed
+from gamelake.pipeline.publish import Candidate, Origin, Publisher, discard
 from gamelake.pipeline.results import FailedSlice, StepResult
 from gamelake.pipeline.staging import BatchContext, RowStage, progress_teller
 from gamelake.pipeline.task import Task
@@ -35,50 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gamelake.engines.base import Session, Written
-    from gamelake.model.steps import Output, PythonStep, Step
+    from gamelake.model.steps import PythonStep, Step
     from gamelake.pipeline.assess import PlanItem
-    from gamelake.pipeline.events import Cancel, ProgressKind, Reporter
-    from gamelake.pipeline.project import Project
+    from gamelake.pipeline.events import ProgressKind
+    from gamelake.pipeline.scope import RunScope
 
 _BATCH_SLICES = 64  # slices that share a commit, at most
 _BATCH_BYTES = 64 * 1_048_576  # input bytes after which a batch is published
 _LEASE_POLL = 1.0  # seconds between two looks at a cancel request while waiting for another run
-
-
-class Failures:
-    """Slices that were not published in this run; shared by its steps."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._slices: dict[str, set[Slice]] = {}
-
-    def add(self, outputs: Sequence[Output], part: Slice) -> None:
-        """Note a failed slice; the slice without columns stands for all of a dataset."""
-        with self._lock:
-            for output in outputs:
-                self._slices.setdefault(str(output.dataset), set()).add(part)
-
-    def blocking(self, step: Step, part: Slice) -> str | None:
-        """The failed input slice because of which an output slice must wait; None when there is none."""
-        with self._lock:
-            for dataset in map(str, step.inputs.values()):
-                for failed in self._slices.get(dataset, ()):
-                    if failed.agrees_with(part):
-                        return f"{dataset} {failed}"
-        return None
-
-
-@dataclass
-class RunScope:
-    """What all steps of one run share."""
-
-    project: Project
-    run_id: str
-    reporter: Reporter
-    cancel: Cancel
-    failures: Failures = field(default_factory=Failures)
-    forced: frozenset[str] = frozenset()
-    slices: Sequence[Slice] | None = None
 
 
 class StepRun:
@@ -113,19 +74,17 @@ class StepRun:
     @contextmanager
     def _lease(self) -> Iterator[None]:
         """Be the only run at work on this step: two runs at once do the work once."""
-        ledger, ttl = self._project.ledger, self._project.settings.lease_seconds
-        while True:
-            self._scope.cancel.check()
-            lease = ledger.lease(f"step:{self._step.name}", self._scope.run_id, ttl=ttl, wait=_LEASE_POLL)
-            try:
-                lease.__enter__()
-            except ConflictError:
-                continue
-            break
-        try:
+        name, ttl = f"step:{self._step.name}", self._project.settings.lease_seconds
+        with ExitStack() as stack:
+            while True:
+                self._scope.cancel.check()
+                lease = self._project.ledger.lease(name, self._scope.run_id, ttl=ttl, wait=_LEASE_POLL)
+                try:
+                    stack.enter_context(lease)
+                except ConflictError:
+                    continue
+                break
             yield
-        finally:
-            lease.__exit__(None, None, None)
 
     def _build(self, found: Assessment) -> None:
         work = self._unblocked([item for item in found.items if item.is_work])
@@ -161,22 +120,35 @@ class StepRun:
         """Stage, audit and publish one batch; its task in the ledger tells how it went."""
         task = self._task(batch)
         task.save("running")
+        self._mark([item.slice for item in batch], SliceState.RUNNING)
         try:
             with self._project.engine.session() as session, self._scope.cancel.guarding(session):
                 candidates = self._candidates(batch, found, session, task)
             self._publish(candidates)
         except CancelledRunError:
-            task.save("cancelled")
+            self._stop(batch, task)
             raise
         except LayoutError as err:
             task.save("failed", error=err)
             raise
         except Exception as err:
+            if self._scope.cancel.asked:  # what a cancel interrupts may say so in its own words
+                self._stop(batch, task)
+                self._scope.cancel.check()
             self._retry_or_fail(batch, found, err, task)
             return
         rows = sum(candidate.staged.rows for of_slice in candidates for candidate in of_slice)
         error = self._result.failed[-1].error if len(candidates) < len(batch) else None
         task.save("failed" if error else "succeeded", rows=rows, error=error)
+
+    def _stop(self, batch: Sequence[PlanItem], task: Task) -> None:
+        task.save("cancelled")
+        self._mark([item.slice for item in batch], SliceState.FAILED, "cancelled")
+
+    def _mark(self, slices: Sequence[Slice], state: SliceState, detail: str = "") -> None:
+        for output in self._step.outputs:
+            dataset = str(output.dataset)
+            self._project.ledger.mark_slices(dataset, slices, state, self._scope.run_id, detail)
 
     def _task(self, batch: Sequence[PlanItem]) -> Task:
         self._batches += 1
@@ -209,11 +181,11 @@ class StepRun:
                 files = [file for v in found.index.feeding(str(dataset), item.slice) for file in v.files]
                 session.view(name, schema, files)
             if self._batches == 1 and task.sql is None:
-                with _placed(step):
-                    _refuse_misnamed(step, session.columns(sql))
+                with placed(step):
+                    refuse_misnamed(step, session.columns(sql))
             task.sql = task.sql or sql.strip()
             with self._failing_alone(item):
-                with _placed(step):
+                with placed(step):
                     path = self._publisher.stage_path(step.outputs[0])
                     written = session.write(sql, step.outputs[0].schema, path)
                 staged = {str(step.outputs[0].dataset): [written] if written else []}
@@ -251,7 +223,17 @@ class StepRun:
     def _examine(
         self, item: PlanItem, found: Assessment, session: Session, staged: dict[str, list[Written]]
     ) -> list[Candidate]:
-        """Audit every output of one slice; all of them pass, or none is published."""
+        """Audit every output of one slice; all of them pass, or none is published and all their files go."""
+        try:
+            return self._audit(item, found, session, staged)
+        except CheckFailedError:
+            for written in staged.values():
+                discard(written)
+            raise
+
+    def _audit(
+        self, item: PlanItem, found: Assessment, session: Session, staged: dict[str, list[Written]]
+    ) -> list[Candidate]:
         read = versions_read(found.index.all_feeding(item.slice))
         origin = Origin(self._scope.run_id, self._step.name, item.fingerprint, read)
         return [
@@ -275,6 +257,7 @@ class StepRun:
             self._fail(item.slice, err)
 
     def _publish(self, candidates: Sequence[Sequence[Candidate]]) -> None:
+        self._mark([passed[0].staged.slice for passed in candidates], SliceState.AUDITED)
         for position, output in enumerate(self._step.outputs):
             staged = [slice_candidates[position].staged for slice_candidates in candidates]
             if staged:
@@ -302,18 +285,16 @@ class StepRun:
         if len(batch) == 1:
             self._fail(batch[0].slice, known)
             return
+        failed = {failure.slice for failure in self._result.failed}
         for item in batch:
-            self._scope.cancel.check()
-            self._run_batch([item], found)
+            if item.slice not in failed:
+                self._scope.cancel.check()
+                self._run_batch([item], found)
 
     def _fail(self, part: Slice, err: GamelakeError, *, everything: bool = False) -> None:
         self._result.failed.append(FailedSlice(part, err))
         self._scope.failures.add(self._step.outputs, Slice() if everything else part)
-        if not isinstance(err, CheckFailedError):
-            for output in self._step.outputs:
-                self._project.ledger.mark_slice(
-                    str(output.dataset), part, SliceState.FAILED, self._scope.run_id, err.problem
-                )
+        self._mark([part], SliceState.FAILED, err.problem)
         self._tell("slice_failed", message=f"{part}: {err.problem}")
 
     def _tell(self, kind: ProgressKind, *, seconds: float = 0.0, message: str = "") -> None:
@@ -343,38 +324,6 @@ def _batches(work: Sequence[PlanItem], found: Assessment) -> Iterator[list[PlanI
         size += needed
     if batch:
         yield batch
-
-
-@contextmanager
-def _placed(step: SqlStep) -> Iterator[None]:
-    """Errors of the engine get the place of the layout: the line of what they name, when they name something."""
-    try:
-        yield
-    except LayoutError as err:
-        if err.at is not None:
-            raise
-        line = step.sql_line + _line_naming(err.problem, step.sql)
-        raise LayoutError(err.problem, Place(step.file, line), err.hint) from err
-
-
-def _line_naming(problem: str, sql: str) -> int:
-    """Lines before the one that holds the first word the message puts in quotes; 0 when none does."""
-    for word in re.findall(r'(?:"|name )(\w+)', problem):
-        found = re.search(rf"\b{re.escape(word)}\b", sql, re.IGNORECASE)
-        if found:
-            return sql.count("\n", 0, found.start())
-    return 0
-
-
-def _refuse_misnamed(step: SqlStep, columns: Sequence[str]) -> None:
-    declared = step.outputs[0].schema.names
-    result = {name.lower() for name in columns}
-    missing = [name for name in declared if name.lower() not in result]
-    extra = [name for name in columns if name.lower() not in {known.lower() for known in declared}]
-    told = [f"lacks `{name}`" for name in missing] + [f"adds `{name}`" for name in extra]
-    if told:
-        problem = f"the result of the SQL {', '.join(told)}, compared with the schema"
-        raise LayoutError(problem, hint="columns are bound by name: rename them in the SQL or in the schema")
 
 
 def _unexpected(step: Step, err: Exception) -> OperatorError:

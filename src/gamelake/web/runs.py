@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from gamelake.errors import NotFoundError
 from gamelake.http.events import Event
 from gamelake.present import formats
 from gamelake.web.catalogue import check_info, steps_of
@@ -97,13 +98,16 @@ def check_groups(checks: Sequence[CheckInfo]) -> list[CheckGroup]:
 
 
 def drawing(project: Project, shown: RunDetail) -> Drawing:
-    """The steps of a run, each in the state of its tasks; steps the graph no longer has are kept."""
+    """The steps of a run, each in the state of its tasks, with those it has not come to; removed steps are kept."""
     states: dict[str, list[TaskInfo]] = defaultdict(list)
     for task in shown.tasks:
         states[task.step].append(task)
+    for name in _asked_for(project, shown):
+        states.setdefault(name, [])
     steps = {step.name: step for step in steps_of(project)}
     writers = {str(output.dataset): step.name for step in steps.values() for output in step.outputs}
-    nodes = [_node(name, steps.get(name), tasks) for name, tasks in states.items()]
+    idle = "queued" if shown.run.live else "unchanged"
+    nodes = [_node(name, steps.get(name), tasks, idle) for name, tasks in states.items()]
     edges = [
         (writers[str(read)], name)
         for name in states
@@ -112,6 +116,16 @@ def drawing(project: Project, shown: RunDetail) -> Drawing:
         if str(read) in writers
     ]
     return draw(nodes, edges)
+
+
+def _asked_for(project: Project, shown: RunDetail) -> list[str]:
+    """Steps a run will come to; none for an import, or when its targets are no longer there."""
+    if shown.run.kind != "run" or "targets" not in shown.request:
+        return []
+    try:
+        return project.graph.select(shown.request["targets"])
+    except NotFoundError:
+        return []
 
 
 def event_source(project: Project, run_id: str | None) -> Callable[[int], list[Event]]:
@@ -154,12 +168,12 @@ def _task(row: TaskRow) -> TaskInfo:
     )
 
 
-def _node(name: str, step: Step | None, tasks: Sequence[TaskInfo]) -> Node:
+def _node(name: str, step: Step | None, tasks: Sequence[TaskInfo], idle: str) -> Node:
     present = {task.state for task in tasks}
-    state = next((one for one in _STRONGEST if one in present), next(iter(present), ""))
+    state = next((one for one in _STRONGEST if one in present), next(iter(present), idle))
     slices = sum(len(task.slices) for task in tasks)
     rows = sum(task.rows or 0 for task in tasks)
-    note = f"{formats.plural(slices, 'slice')}, {formats.number(rows)} rows"
+    note = f"{formats.plural(slices, 'slice')}, {formats.number(rows)} rows" if tasks else idle
     layer = step.outputs[0].dataset.layer.value if step else _layer_in(name)
     return Node(
         id=name, title=name.rsplit(".", 1)[-1], layer=layer, note=note, state=state, href=f"#step-{name}"

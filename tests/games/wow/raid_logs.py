@@ -32,7 +32,13 @@ _PLAYER = re.compile(rb'(Player-[^,]+),("[^"]*"),0x5(11|12|14)')
 
 @cache
 def simulated(
-    *, seed: int = 7, nights: int = 1, pulls: int = 3, scale: float = 0.15, dialect: str = "v22", players: int = 12
+    *,
+    seed: int = 7,
+    nights: int = 1,
+    pulls: int = 3,
+    scale: float = 0.15,
+    dialect: str = "v22",
+    players: int = 12,
 ) -> bytes:
     """All nights of a small season, one behind the other."""
     pieces: list[bytes] = []
@@ -132,9 +138,7 @@ def raid_project(folder: Path, *, zone: str = "UTC"):
 
 def gold_of(connection) -> dict[str, list[tuple]]:
     """Every row of every gold table, sorted."""
-    return {
-        table: sorted(rows_of(connection, f"SELECT * FROM wow.gold.{table}"), key=repr) for table in GOLD
-    }
+    return {table: sorted(rows_of(connection, f"SELECT * FROM wow.gold.{table}"), key=repr) for table in GOLD}
 
 
 def rows_of(connection, sql: str) -> list[tuple]:

@@ -6,9 +6,9 @@ import gzip
 
 import pytest
 
-from games.wow.raid_logs import simulated, write
 from gamelake.games.wow.report import RaidReport
 from gamelake.games.wow.standalone import open_logs
+from games.wow.raid_logs import simulated, write
 from reference import combatlog
 
 REAL = [

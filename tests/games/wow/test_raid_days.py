@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from gamelake.errors import ConflictError
+from gamelake.games.wow.report import RaidReport
 from games.wow.raid_logs import (
     gold_of_logs,
     lines_of,
@@ -17,10 +19,18 @@ from games.wow.raid_logs import (
     simulated,
     write,
 )
-from gamelake.errors import ConflictError
-from gamelake.games.wow.report import RaidReport
 
-FIGURES = ("player_id", "damage", "healing", "overhealing", "absorbs", "damage_taken", "deaths", "casts", "duration_ms")
+FIGURES = (
+    "player_id",
+    "damage",
+    "healing",
+    "overhealing",
+    "absorbs",
+    "damage_taken",
+    "deaths",
+    "casts",
+    "duration_ms",
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +116,13 @@ class TestTeams:
         assert "--team red" in refused.value.hint
 
 
-class TestSecondRecorder:
-    @pytest.fixture(scope="class")
-    def other(self, log) -> bytes:
-        return second_recorder(log)
+@pytest.fixture(scope="module")
+def other(log) -> bytes:
+    """The same evening, logged by another player."""
+    return second_recorder(log)
 
+
+class TestSecondRecorder:
     @pytest.mark.parametrize("first", ["fuller", "other"])
     def test_it_is_kept_and_recognised_and_never_summed(self, tmp_path, log, other, first):
         paths = [write(tmp_path, "fuller.txt", log), write(tmp_path, "other.txt", other)]
@@ -123,7 +135,9 @@ class TestSecondRecorder:
             assert project.gold() == alone
             kept = project.rows("SELECT count(*) FROM wow.bronze.combatlog")
             assert kept == [(len(lines_of(log)) + len(lines_of(other)),)]
-            pulls = project.rows("SELECT counted, count(*), count(DISTINCT recorder) FROM wow.silver.pulls GROUP BY 1")
+            pulls = project.rows(
+                "SELECT counted, count(*), count(DISTINCT recorder) FROM wow.silver.pulls GROUP BY 1"
+            )
             assert sorted(pulls) == [(False, 3, 1), (True, 3, 1)]
             with project.project.connect() as connection:
                 report = RaidReport(connection)
@@ -154,6 +168,8 @@ class TestSecondRecorder:
     def test_two_groups_at_the_same_boss_are_two_fights(self, tmp_path, log):
         strangers = log.replace(b"Player-", b"Player-9")
 
-        gold = gold_of_logs(write(tmp_path, "a.txt", log), write(tmp_path, "b.txt", shifted(strangers, timedelta(seconds=1))))
+        gold = gold_of_logs(
+            write(tmp_path, "a.txt", log), write(tmp_path, "b.txt", shifted(strangers, timedelta(seconds=1)))
+        )
 
         assert len(gold["fact_raid_summary"]) == 6

@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from games.wow.raid_logs import raid_project
 from gamelake.games.wow.report import RaidReport
 from gamelake.games.wow.standalone import open_logs
+from games.wow.raid_logs import raid_project
 
 pytestmark = pytest.mark.real
 
@@ -156,7 +156,7 @@ class TestNight:
         assert other == first
 
     def test_five_files_are_one_raid(self, nights):
-        (raid,) = nights[0]["dim_raid"]
+        first, *_ = nights
 
-        assert len(nights[0]["dim_raid"]) == 1
-        assert len(nights[0]["fact_raid_summary"]) == 5
+        assert len(first["dim_raid"]) == 1
+        assert len(first["fact_raid_summary"]) == 5

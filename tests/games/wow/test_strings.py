@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from games.wow.raid_logs import accounted, refined, write
 from gamelake.games.wow.kernels import shapes
 from gamelake.games.wow.reader import LogFile
 from gamelake.games.wow.strings import Strings
+from games.wow.raid_logs import accounted, refined, write
 
 GAIN = (
-    "1/7/2026 20:00:{second:02d}.0000  SPELL_ENERGIZE,Player-1-{unit:08X},\"Unit{unit}-Realm\",0x512,0x0,"
-    "Player-1-{unit:08X},\"Unit{unit}-Realm\",0x512,0x0,{spell},\"Spell {spell}\",0x1,"
+    '1/7/2026 20:00:{second:02d}.0000  SPELL_ENERGIZE,Player-1-{unit:08X},"Unit{unit}-Realm",0x512,0x0,'
+    'Player-1-{unit:08X},"Unit{unit}-Realm",0x512,0x0,{spell},"Spell {spell}",0x1,'
     "Player-1-{unit:08X},0000000000000000,90,100,0,0,0,0,0,0,0,0,0,0,0.0,0.0,1,0.0,80,4.0000,0.0000,3,100\r\n"
 )
 
@@ -59,7 +59,10 @@ class TestStrings:
 class TestLogsOfManyNames:
     def test_every_name_of_a_crowd_is_kept(self, tmp_path):
         crowd = range(6000)
-        data = "".join(GAIN.format(second=unit % 60, unit=unit, spell=unit + 1) for unit in sorted(crowd, key=lambda unit: unit % 60))
+        data = "".join(
+            GAIN.format(second=unit % 60, unit=unit, spell=unit + 1)
+            for unit in sorted(crowd, key=lambda unit: unit % 60)
+        )
 
         file, (night,) = refined(write(tmp_path, "log.txt", data.encode()))
 
@@ -71,7 +74,9 @@ class TestLogsOfManyNames:
     @pytest.mark.parametrize("size", [300_000, 2_000_000])
     def test_a_name_longer_than_the_whole_arena_is_kept(self, tmp_path, size):
         name = "x" * size
-        data = GAIN.format(second=0, unit=1, spell=1) + GAIN.format(second=1, unit=2, spell=2).replace("Spell 2", name)
+        data = GAIN.format(second=0, unit=1, spell=1) + GAIN.format(second=1, unit=2, spell=2).replace(
+            "Spell 2", name
+        )
 
         _, (night,) = refined(write(tmp_path, "log.txt", data.encode()))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
+from gamelake.errors import InputError
 from games.wow.raid_logs import (
     GOLD,
     gold_of_logs,
@@ -13,12 +15,10 @@ from games.wow.raid_logs import (
     moment,
     places,
     raid_project,
-    second_recorder,
     simulated,
     subevent,
     write,
 )
-from gamelake.errors import ConflictError, InputError
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ class TestImports:
         lines = lines_of(nights[0])
         paths = [
             write(tmp_path, f"{n}.txt", join(lines[begin:end]))
-            for n, (begin, end) in enumerate(zip(cuts, cuts[1:], strict=False))
+            for n, (begin, end) in enumerate(pairwise(cuts))
         ]
         with raid_project(tmp_path / "one") as project:
             project.add(*paths)
@@ -256,7 +256,9 @@ class TestOpenEnds:
         doubled = [
             copy
             for line in lines
-            for copy in ([line, line.rstrip() + b",0\r\n"] if subevent(line) == b"ENCOUNTER_START" else [line])
+            for copy in (
+                [line, line.rstrip() + b",0\r\n"] if subevent(line) == b"ENCOUNTER_START" else [line]
+            )
         ]
 
         found = gold_of_logs(write(tmp_path, "twice.txt", join(doubled)), year=2026)

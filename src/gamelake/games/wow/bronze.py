@@ -20,7 +20,7 @@ from gamelake.errors import ConflictError, Place
 from gamelake.games.wow import datasets
 from gamelake.games.wow.events import arrow_type, day_of, table_of
 from gamelake.games.wow.kernels import split
-from gamelake.games.wow.reader import LineBatch, LogFile, Resume, open_log, skip
+from gamelake.games.wow.reader import LineBatch, LogFile, Resume, open_log, read_up_to, skip
 from gamelake.model.slices import Slice
 from gamelake.pipeline.source import source_run
 
@@ -221,7 +221,7 @@ def _recognise(project: Project, path: Path, team: str) -> tuple[str, Resume | N
         return log, known.resume
     whole = hashlib.blake2b(digest_size=8)  # begins like that one and goes on differently: a log of its own
     with open_log(path) as stream:
-        while chunk := stream.read(1 << 20):
+        while chunk := read_up_to(stream, 1 << 20):
             whole.update(chunk)
     log = whole.hexdigest()
     known = _known(project, log)
@@ -255,12 +255,13 @@ def _remember(run: SourceRun, file: LogFile, last: LineBatch, *, log: str, part:
 
 def _first_line(path: Path) -> bytes:
     with open_log(path) as stream:
-        return stream.readline(_TAIL)
+        head = read_up_to(stream, _TAIL)
+    return head[: head.find(b"\n") + 1] or head
 
 
 def _tail(path: Path, end: int) -> str:
     """Digest of the bytes before an uncompressed offset; of what there is when the log is shorter."""
     with open_log(path) as stream:
         skip(stream, max(0, end - _TAIL))
-        piece = stream.read(min(end, _TAIL))
+        piece = read_up_to(stream, min(end, _TAIL))
     return hashlib.blake2b(piece, digest_size=16).hexdigest()

@@ -330,14 +330,16 @@ class NightTables:
 
     def log_parts(self) -> pa.Table:
         """What is known of each log of the night."""
-        parts = list(zip(self.night.parts, self.night.accounting, strict=True))
+        every = enumerate(zip(self.night.parts, self.night.accounting, strict=True))
+        known = [(index, part, account) for index, (part, account) in every if account.lines]
+        parts = [(part, account) for _, part, account in known]
         columns = {
             **self.slice,
             "log": [part.log for part, _ in parts],
             "part": [part.part for part, _ in parts],
             "dialect": [account.dialect for _, account in parts],
             "versions": [", ".join(map(str, sorted(account.versions))) for _, account in parts],
-            "recorder": [self.night.recorder_of(index) for index in range(len(parts))],
+            "recorder": [self.night.recorder_of(index) for index, _, _ in known],
             "lines": [account.lines for _, account in parts],
         }
         return table_of(datasets.LOG_PARTS.schema, columns, len(parts))

@@ -101,7 +101,7 @@ class Stretch:
     last: int = 0
     lines: int = 0
     recorder: str | None = None
-    marks: list[Mark | tuple[Combatant]] = field(default_factory=list)
+    marks: list[Mark | tuple[Combatant, int]] = field(default_factory=list)
     keys: list[npt.NDArray[np.uint64]] = field(default_factory=list)
     drop: npt.NDArray[np.bool_] | None = None  # lines another stretch of the same recorder already has
 
@@ -109,7 +109,9 @@ class Stretch:
 class Night:
     """All that is known of one team's raid day after the first pass over its logs."""
 
-    def __init__(self, parts: Iterable[LogPart]) -> None:
+    def __init__(self, parts: Iterable[LogPart], tell: Callable[[int], None] | None = None) -> None:
+        """Meet every line; `tell` hears how many were met since it was last called."""
+        self._tell = tell
         self.parts = sorted(parts, key=lambda part: (part.log, part.part))
         self.strings = Strings()
         self.accounting = [Accounting() for _ in self.parts]
@@ -144,6 +146,8 @@ class Night:
             self._read_context(at, stretch, batch, categories, names)
             self._keep(at, events)
             stretch.lines += len(batch)
+            if self._tell:
+                self._tell(len(batch))
             stretch.keys.append(_keys(batch))
             top = int(np.argmax(self.strings.recorders))
             stretch.recorder = self.strings[top] if self.strings.recorders[top] else None
@@ -200,7 +204,7 @@ class Night:
             elif kind == _COMBATANT:
                 combatant = read_combatant(payload)
                 if combatant is not None:
-                    stretch.marks.append((combatant,))
+                    stretch.marks.append((combatant, time))
             else:
                 version = payload.split(",")[1] if "," in payload else ""
                 if version.isdigit():
@@ -257,7 +261,7 @@ class Night:
                 if isinstance(mark, Mark):
                     finder.mark(mark)
                 else:
-                    finder.combatant(at, mark[0])
+                    finder.combatant(at, *mark)
         found = [finder.finish(last_times) for _, finder in sorted(groups.items())]
         for pulls in found:
             self._count_lines(pulls)

@@ -10,6 +10,7 @@ from gamelake.games.wow.specs import spec_of
 
 MATCH_MS = 5_000  # two logs show the same fight when it starts within this of each other
 HEADLESS_MS = 10_000  # an END belongs to a START whose time plus the fight's length is this near
+_NUMBER = re.compile(r"-?[0-9]{1,10}")
 _FIELD = re.compile(r'"([^"]*)"|([^,]*)')
 
 
@@ -104,17 +105,15 @@ class Pull:
 def read_mark(payload: str, *, stretch: int, line: int, time: int, day: int) -> Mark | None:
     """Mark of a START or END payload; None when its numbers cannot be read."""
     parts = fields_of(payload)
-    if any(len(part) > 10 for part in parts[1:2] + parts[3:]):
-        return None  # no number of the game is that long
     try:
-        encounter, name, difficulty, size = int(parts[1]), parts[2], int(parts[3]), int(parts[4])
+        encounter, name, difficulty, size = _whole(parts[1]), parts[2], _whole(parts[3]), _whole(parts[4])
         if parts[0] == "ENCOUNTER_START":
-            instance = int(parts[5])
+            instance = _whole(parts[5])
             return Mark(
                 stretch, line, time, encounter, name, difficulty, size, instance_id=instance, local_day=day
             )
-        fight = int(parts[6]) if len(parts) > 6 else None  # absent in old dialects
-        success = int(parts[5]) == 1
+        fight = _whole(parts[6]) if len(parts) > 6 else None  # absent in old dialects
+        success = _whole(parts[5]) == 1
         return Mark(
             stretch,
             line,
@@ -138,9 +137,17 @@ def read_combatant(payload: str) -> Combatant | None:
     """
     flat = re.split(r",[(\[]", payload, maxsplit=1)[0].split(",")
     try:
-        return Combatant(flat[1], int(flat[2]), int(flat[-1]) if len(flat) > 3 else 0)
+        return Combatant(flat[1], _whole(flat[2]), _whole(flat[-1]) if len(flat) > 3 else 0)
     except (IndexError, ValueError):
         return Combatant(flat[1], 0, 0) if len(flat) > 1 and flat[1].startswith("Player-") else None
+
+
+def _whole(word: str) -> int:
+    """The number a field holds; ValueError for anything else, and for what no column could keep."""
+    value = int(word) if _NUMBER.fullmatch(word) else 2**31
+    if not -(2**31) <= value < 2**31:
+        raise ValueError(word)
+    return value
 
 
 class PullFinder:
@@ -150,6 +157,7 @@ class PullFinder:
         self.recorder = recorder
         self.pulls: list[Pull] = []
         self._open: Pull | None = None
+        self._loose: list[tuple[int, Combatant]] = []  # the START stands in another stretch
         self._stretch = -1
 
     def mark(self, mark: Mark) -> None:
@@ -160,11 +168,13 @@ class PullFinder:
         else:
             self._end(mark)
 
-    def combatant(self, stretch: int, combatant: Combatant) -> None:
-        """Take a COMBATANT_INFO line: it belongs to the open pull."""
+    def combatant(self, stretch: int, combatant: Combatant, time: int) -> None:
+        """Take a COMBATANT_INFO line (UTC ms): it belongs to the open pull, else to the one at that time."""
         self._turn_to(stretch)
         if self._open is not None:
             self._open.roster.setdefault(combatant.player_id, combatant)
+        else:
+            self._loose.append((time, combatant))
 
     def finish(self, last_times: dict[int, int]) -> list[Pull]:
         """All pulls in time order; those without an END stop at the last line (UTC ms) of their stretches."""
@@ -174,6 +184,9 @@ class PullFinder:
                 nexts = [other.start for other in self.pulls if other.start > pull.start]
                 last = max((last_times[stretch] for stretch in pull.bounds), default=pull.start)
                 pull.end = max(pull.start, min([last, *nexts]))
+            for time, combatant in self._loose:
+                if pull.start <= time <= pull.end:
+                    pull.roster.setdefault(combatant.player_id, combatant)
         return sorted(self.pulls, key=lambda pull: (pull.start, pull.encounter_id))
 
     def _turn_to(self, stretch: int) -> None:

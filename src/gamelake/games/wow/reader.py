@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -31,6 +31,8 @@ CHUNK = 8 << 20
 LINES_PER_BATCH = 1 << 16
 _PACKED = 1 << 14  # bytes unpacked in one go; what comes out is held in memory
 LONGEST_LINE = 4 << 20  # bytes; a file with a longer one is not a combat log
+_UNREADABLE = (EOFError, zstandard.ZstdError, zlib.error, OSError)  # a compressed file that is cut or damaged
+_REMEMBERED = [split.YEAR, split.MONTH, split.DAY, split.FIGHT_DAY, split.LAST]
 _WORDS = tuple(
     np.frombuffer(word, np.uint8) for word in (b"ENCOUNTER_START", b"ENCOUNTER_END", b"COMBAT_LOG_VERSION")
 )
@@ -107,6 +109,7 @@ class Resume:
     month: int
     day: int
     fight_day: int
+    last: int  # UTC ms of the latest line
 
 
 @dataclass
@@ -145,7 +148,7 @@ class LogFile:
         at = len(last) - 1
         while at > 0 and times[at - 1] == times[-1]:
             at -= 1
-        state = [int(self._state[place]) for place in (split.YEAR, split.MONTH, split.DAY, split.FIGHT_DAY)]
+        state = [int(self._state[place]) for place in _REMEMBERED]
         return Resume(self.end, last.base + int(last.starts[at]), *state)
 
     def _unseen(self, batches: Iterator[LineBatch]) -> Iterator[LineBatch]:
@@ -167,9 +170,7 @@ class LogFile:
         state[split.LAST] = state[split.WINDOW] = split.NO_TIME
         if self.resume:
             known = self.resume
-            state[[split.YEAR, split.MONTH, split.DAY, split.FIGHT_DAY]] = (
-                known.year, known.month, known.day, known.fight_day,
-            )  # fmt: skip
+            state[_REMEMBERED] = (known.year, known.month, known.day, known.fight_day, known.last)
         tables = np.zeros((2, 1 << 12, 3), np.uint64)
         carried = b""
         started = self.resume is not None
@@ -235,7 +236,7 @@ class LogFile:
                 size += len(piece)
         except EOFError:
             self.cut = True
-        except (zstandard.ZstdError, zlib.error, OSError) as error:
+        except _UNREADABLE as error:
             if self.end == 0 and not pieces:
                 problem = f"cannot be decompressed: {error}"
                 raise InputError(problem, Place(str(self.path)), "is the download complete?") from error
@@ -264,6 +265,9 @@ class LogFile:
         return round(delta.total_seconds() / 60) if delta else 0
 
     def _refuse(self) -> None:
+        if self.cut:
+            problem = "cannot be decompressed: the file ends before the first line does"
+            raise InputError(problem, Place(str(self.path)), "is the download complete?")
         problem = (
             "this is not a combat log: no line begins with a timestamp such as `2/16/2026 23:02:12.1780`"
         )
@@ -324,10 +328,20 @@ def open_log(path: Path) -> Iterator[IO[bytes]]:
         yield stream
 
 
+def read_up_to(stream: IO[bytes], count: int) -> bytes:
+    """So many bytes; fewer where the log ends, also where a compressed one is cut off."""
+    pieces: list[bytes] = []
+    with suppress(*_UNREADABLE):
+        while count > 0 and (piece := stream.read1(count)):  # type: ignore[attr-defined]  # all of ours have it
+            pieces.append(piece)
+            count -= len(piece)
+    return b"".join(pieces)
+
+
 def skip(stream: IO[bytes], count: int) -> None:
     """Move forward from the beginning, by reading where the stream cannot jump."""
     try:
         stream.seek(count)
     except io.UnsupportedOperation:
-        while count > 0 and (piece := stream.read(min(count, CHUNK))):
+        while count > 0 and (piece := read_up_to(stream, min(count, CHUNK))):
             count -= len(piece)

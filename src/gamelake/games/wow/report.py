@@ -191,8 +191,9 @@ class RaidReport:
             key,
         )
         deaths = self._deaths(key)
+        recaps = self._recaps(key) if deaths else {}
         for death in deaths:
-            death["recap"] = self._recap(key, death["guid"], death["at_ms"])
+            death["recap"] = recaps.get((death["guid"], death["at_ms"]), [])
         phases = self._rows(
             f"SELECT phase, started_ms, ended_ms, rule, derived FROM wow.silver.phases WHERE {_PULL} ORDER BY phase",
             key,
@@ -226,20 +227,29 @@ class RaidReport:
             for row in rows
         ]
 
-    def _recap(self, key: Row, guid: str, at_ms: int) -> list[Row]:
-        """What struck and healed the player in the last ten seconds, oldest first."""
-        return self._rows(
-            f"""SELECT encounter_ms AS at_ms, CASE WHEN event_type = 'heal' THEN 'heal' ELSE 'damage' END AS kind,
-                source_entity_name AS source,
-                CASE WHEN kind = 'melee' THEN 'Melee' ELSE ability_name END AS ability,
-                coalesce(damage_amount, effective) AS amount, absorbed, overkill, overheal,
-                CASE WHEN target_max_hp > 0 THEN round(100.0 * target_hp / target_max_hp, 1) END AS hp_pct
-            FROM wow.silver.events
-            WHERE {_PULL} AND target_entity_id = $guid AND event_type IN ('combat_damage', 'heal')
-                AND encounter_ms BETWEEN $at - {RECAP_MS} AND $at
-            ORDER BY event_no""",
-            {**key, "guid": guid, "at": at_ms},
+    def _recaps(self, key: Row) -> dict[tuple[str, int], list[Row]]:
+        """What struck and healed each of the dead in their last ten seconds, oldest first; by GUID and death's ms."""
+        rows = self._rows(
+            f"""SELECT deaths.player_id AS guid, deaths.at_ms AS died_ms, events.encounter_ms AS at_ms,
+                CASE WHEN events.event_type = 'heal' THEN 'heal' ELSE 'damage' END AS kind,
+                events.source_entity_name AS source,
+                CASE WHEN events.kind = 'melee' THEN 'Melee' ELSE events.ability_name END AS ability,
+                coalesce(events.damage_amount, events.effective) AS amount, events.absorbed, events.overkill,
+                events.overheal,
+                CASE WHEN events.target_max_hp > 0
+                    THEN round(100.0 * events.target_hp / events.target_max_hp, 1) END AS hp_pct
+            FROM (SELECT * FROM wow.gold.fact_deaths WHERE {_PULL}) AS deaths
+            INNER JOIN (SELECT * FROM wow.silver.events WHERE {_PULL} AND target_is_player
+                AND event_type IN ('combat_damage', 'heal')) AS events
+                ON events.target_entity_id = deaths.player_id
+                    AND events.encounter_ms BETWEEN deaths.at_ms - {RECAP_MS} AND deaths.at_ms
+            ORDER BY events.event_no""",
+            key,
         )
+        recaps: dict[tuple[str, int], list[Row]] = {}
+        for row in rows:
+            recaps.setdefault((row.pop("guid"), row.pop("died_ms")), []).append(row)
+        return recaps
 
     def _timeline(self, key: Row, duration_ms: int) -> Row:
         """Damage, healing (with absorbs) and damage taken per bucket; the boss's health at its end, percent."""

@@ -13,7 +13,7 @@ from gamelake.model.names import DatasetName
 from gamelake.model.steps import PythonStep, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import pyarrow as pa
 
@@ -29,19 +29,9 @@ _ROWS = 1 << 16
 
 def refine(context: StepContext) -> None:
     """Refine the nights of the batch, two at a time: most of the work runs outside the interpreter's lock."""
-    writing = Lock()
-    done = 0
-
-    def write(output: Output, place: Slice, rows: pa.Table) -> None:
-        nonlocal done
-        with writing:
-            context.write(str(output.dataset), place, rows)
-            if output is datasets.EVENTS:
-                done += rows.num_rows
-                context.progress(done, 0, "events")
-
+    batch = _Batch(context)
     with ThreadPoolExecutor(min(2, len(context.slices))) as pool:
-        nights = [pool.submit(_refine_night, context, place, write) for place in context.slices]
+        nights = [pool.submit(batch.refine, place) for place in context.slices]
         try:
             for night in nights:
                 night.result()
@@ -50,19 +40,40 @@ def refine(context: StepContext) -> None:
             raise
 
 
-def _refine_night(
-    context: StepContext, place: Slice, write: Callable[[Output, Slice, pa.Table], None]
-) -> None:
-    from gamelake.games.wow.events import NightTables
-    from gamelake.games.wow.night import Night
+class _Batch:
+    """What the threads of one batch share."""
 
-    keys = place.as_dict()
-    day = date.fromisoformat(keys["raid_date"])
-    tables = NightTables(Night(_parts(context.files(_BRONZE, place), day)), day=day, team=keys["team"])
-    for rows in tables.events():
-        write(datasets.EVENTS, place, rows)
-    for output, rows in tables.small_tables():
-        write(output, place, rows)
+    def __init__(self, context: StepContext) -> None:
+        import pyarrow.parquet as pq
+
+        self._context = context
+        self._lock = Lock()
+        self._done = 0
+        files = [file for place in context.slices for file in context.files(_BRONZE, place)]
+        self._total = sum(pq.read_metadata(file).num_rows for file in files)
+
+    def refine(self, place: Slice) -> None:
+        """Write every silver dataset of one night."""
+        from gamelake.games.wow.events import NightTables
+        from gamelake.games.wow.night import Night
+
+        keys = place.as_dict()
+        day = date.fromisoformat(keys["raid_date"])
+        night = Night(_parts(self._context.files(_BRONZE, place), day), self._met)
+        tables = NightTables(night, day=day, team=keys["team"])
+        for rows in tables.events():
+            self._write(datasets.EVENTS, place, rows)
+        for output, rows in tables.small_tables():
+            self._write(output, place, rows)
+
+    def _write(self, output: Output, place: Slice, rows: pa.Table) -> None:
+        with self._lock:
+            self._context.write(str(output.dataset), place, rows)
+
+    def _met(self, lines: int) -> None:
+        with self._lock:
+            self._done += lines
+            self._context.progress(self._done, self._total, "lines")
 
 
 def _parts(files: list[str], day: date) -> Iterator[LogPart]:

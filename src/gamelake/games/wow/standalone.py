@@ -53,9 +53,7 @@ def open_logs(
             _refine(NightTables(Night(parts), day=day_of(day), team=team), writers, progress)
         for spool in writers.values():
             spool.close()
-            connection.execute(
-                f"CREATE TABLE wow.silver.{spool.name} AS SELECT * FROM read_parquet(?)", [str(spool.path)]
-            )
+            connection.execute(f"CREATE VIEW wow.silver.{spool.name} AS FROM read_parquet('{spool.path}')")
         _build_gold(connection)
         yield connection, files
 

@@ -232,6 +232,7 @@ class Recap:
     death: Row
     rows: Sequence[Row]
     line: str = ""
+    idle: int = 0  # heals that found nothing to heal; counted, not listed
 
 
 def recaps(pull: Row) -> list[Recap]:
@@ -240,17 +241,21 @@ def recaps(pull: Row) -> list[Recap]:
 
 
 def _recap(death: Row) -> Recap:
-    rows = []
+    rows, idle = [], 0
     health: list[tuple[float, float]] = []
     for row in death["recap"]:
-        before = min(-0.0, (row["at_ms"] - death["at_ms"]) / 1000) + 0.0
+        before = (row["at_ms"] - death["at_ms"]) / 1000
         killing = row["kind"] == "damage" and row["overkill"] is not None and row["overkill"] >= 0
-        rows.append({**row, "before": before, "killing": killing})
+        when = f"−{-before:.1f} s" if before <= -0.05 else "0.0 s"
+        if row["kind"] == "heal" and not row["amount"]:
+            idle += 1
+        else:
+            rows.append({**row, "when": when, "killing": killing})
         if row["hp_pct"] is not None:
             x = 100 * (1 + before / RECAP_SECONDS)
             health.append((max(0.0, x), 40 - 0.4 * (0 if killing else row["hp_pct"])))
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in health)
-    return Recap(death, rows, line if len(health) > 1 else "")
+    return Recap(death, rows, line if len(health) > 1 else "", idle)
 
 
 @dataclass(frozen=True)

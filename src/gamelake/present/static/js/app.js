@@ -93,6 +93,7 @@
       const told = JSON.parse(event.data);
       if (told.kind === "step.progress") progress(told.data);
       else soon();
+      if (/^run\.(succeeded|failed|cancelled|interrupted)$/.test(told.kind)) document.body.dispatchEvent(new Event("gamelake:done"));
     };
     stream.addEventListener("end", () => {
       stream.close();
@@ -101,6 +102,15 @@
     });
     addEventListener("pagehide", () => stream.close());
   };
+
+  // Seconds since a start, counted here so that a quiet step is not a still page.
+  const tick = () => {
+    for (const place of document.querySelectorAll("[data-since]")) {
+      const seconds = Math.max(0, Math.round((Date.now() - Date.parse(place.dataset.since)) / 1000));
+      place.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+    }
+  };
+  setInterval(tick, 1000);
 
   document.addEventListener("click", onClick);
   document.addEventListener("DOMContentLoaded", () => {
