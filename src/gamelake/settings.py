@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(
         86_400.0, ge=0, description="Age an unreferred file must reach before maintenance removes it."
     )
+    pseudonyms: bool = Field(
+        False, description="The web app shows invented names of people, and no raw rows."
+    )
     sections: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Settings of packs, by pack."
     )

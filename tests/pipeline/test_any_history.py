@@ -51,7 +51,7 @@ def die_at(monkeypatch: pytest.MonkeyPatch, number: int | None) -> None:
 
 
 SETTINGS = settings(
-    max_examples=4,
+    max_examples=3,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
@@ -60,7 +60,7 @@ SETTINGS = settings(
 
 
 @SETTINGS
-@given(st.lists(ACTION, min_size=4, max_size=10))
+@given(st.lists(ACTION, min_size=4, max_size=7))
 def test_any_history_ends_as_a_build_from_scratch(monkeypatch, actions) -> None:
     check(monkeypatch, actions)
 

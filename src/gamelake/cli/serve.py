@@ -26,6 +26,9 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    pseudonyms: Annotated[
+        bool, typer.Option("--pseudonyms", help="Invented names of people, and no raw rows.")
+    ] = False,
     project: ProjectOption = None,
 ) -> None:
     """Serve the pages and the API of a project until Ctrl-C.
@@ -36,6 +39,8 @@ def serve(
     from gamelake.web.serve import serve as serve_project
 
     with open_project(project) as opened:
+        if pseudonyms:
+            opened.settings = opened.settings.model_copy(update={"pseudonyms": True})
         serve_project(opened, host, port if port is not None else usual_or_free(host))
 
 

@@ -117,7 +117,7 @@ class DuckDBEngine:
     name = "duckdb"
 
     def __init__(self, spill: Path, *, memory: str | None = None, threads: int | None = None) -> None:
-        self.spill = spill / f"duckdb-{os.getpid()}"
+        self.spill = spill_folder(spill)
         _remove_spill_of_the_dead(spill)
         self.spill.mkdir(parents=True, exist_ok=True)
         self._lock = Lock()
@@ -175,6 +175,11 @@ def translated(err: duckdb.Error) -> GamelakeError:
         hint = "raise `memory` in gamelake.toml, or free disk space for `.gamelake/`"
         return OperatorError(f"the engine's budget is used up: {message}", hint=hint)
     return OperatorError(f"DuckDB failed: {message}")
+
+
+def spill_folder(spill: Path) -> Path:
+    """Where this process spills; named so that others see when it is left over."""
+    return spill / f"duckdb-{os.getpid()}"
 
 
 def machine_config(memory: str | None, threads: int | None = None) -> dict[str, Any]:

@@ -53,6 +53,17 @@ async def form_of(request: Request) -> Mapping[str, str]:
         raise HttpError(422, "invalid_request", "the body is not a form in UTF-8") from error
 
 
+def open_rows_of(project: Annotated[Project, Depends(project_of)]) -> Project:
+    """The project, for routes that show raw rows: refused where names of people are hidden."""
+    if project.settings.pseudonyms:
+        raise HttpError(
+            403, "names_hidden", "raw rows may hold names of people, which this server hides",
+            "the pages of the packs show the same data with invented names",
+        )  # fmt: skip
+    return project
+
+
+OpenRowsDep = Annotated[Project, Depends(open_rows_of)]
 ProjectDep = Annotated[Project, Depends(project_of)]
 LimitsDep = Annotated[HttpLimits, Depends(limits_of)]
 StreamsDep = Annotated[Streams, Depends(streams_of)]

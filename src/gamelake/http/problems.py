@@ -45,6 +45,7 @@ TITLES = {
     "wrong_host": "The request names a host this server does not serve",
     "too_busy": "The server is at a limit",
     "timeout": "The work took longer than a limit allows",
+    "names_hidden": "Names of people are hidden here",
     "internal_error": "Something went wrong on our side",
 }
 

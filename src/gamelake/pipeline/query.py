@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from gamelake.engines.duckdb import machine_config, quoted, scan, translated
+from gamelake.engines.duckdb import machine_config, quoted, scan, spill_folder, translated
 from gamelake.errors import NotFoundError, UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def connect(
     disk; run statements through `select` or `stream`, which refuse what writes.
     """
     moment = parse_as_of(project, as_of)
-    connection = duckdb.connect(":memory:", config=machine_config(project.settings.memory))
+    spill = spill_folder(project.settings.cache_folder / "spill")
+    config = {**machine_config(project.settings.memory), "temp_directory": str(spill)}
+    connection = duckdb.connect(":memory:", config=config)
     try:
         connection.execute("SET TimeZone = 'UTC'")
         for name, schema in _schemas(project, datasets).items():

@@ -82,7 +82,10 @@ def detail(project: Project, dataset: str) -> DatasetDetail:
         columns=_columns(project, name, output, current),
         slices=_slices(current, states)[:MAX_SLICES],
         versions=[_version(row, current) for row in versions[:MAX_VERSIONS]],
-        checks=[check_info(row) for row in project.ledger.checks(dataset=name, limit=MAX_CHECKS)],
+        checks=[
+            check_info(row, rows=not project.settings.pseudonyms)
+            for row in project.ledger.checks(dataset=name, limit=MAX_CHECKS)
+        ],
         upstream=above,
         downstream=below,
     )
@@ -137,8 +140,8 @@ def sample(project: Project, dataset: str, limits: HttpLimits, limit: int = 20) 
         return fetch_rows(connection, f"SELECT * FROM {quoted}", limit)
 
 
-def check_info(row: CheckRow) -> CheckInfo:
-    """A stored check result with its outcome as one word."""
+def check_info(row: CheckRow, *, rows: bool = True) -> CheckInfo:
+    """A stored check result with its outcome as one word; without its failing rows where those are not shown."""
     failed = "failed" if row.severity is Severity.ERROR else "warning"
     return CheckInfo(
         run_id=row.run_id,
@@ -152,7 +155,7 @@ def check_info(row: CheckRow) -> CheckInfo:
         threshold=row.threshold,
         passed=row.passed,
         outcome="passed" if row.passed else failed,
-        sample=list(row.sample),
+        sample=list(row.sample) if rows else [],
         checked_at=row.checked_at,
     )
 

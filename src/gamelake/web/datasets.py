@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gamelake.http.context import PROBLEMS, LimitsDep, ProjectDep
+from gamelake.http.context import PROBLEMS, LimitsDep, OpenRowsDep, ProjectDep
 from gamelake.model.names import Layer
 from gamelake.present.pages import pages_of
 from gamelake.web import catalogue
@@ -41,6 +41,7 @@ def dataset_page(request: Request, project: ProjectDep, name: str) -> Response:
     return pages_of(request).render(
         request,
         "core/dataset.html",
+        rows_shown=not project.settings.pseudonyms,
         section="datasets",
         dataset=shown,
         name=shown.summary.name,
@@ -50,7 +51,7 @@ def dataset_page(request: Request, project: ProjectDep, name: str) -> Response:
 
 
 @router.get("/datasets/{name}/sample", include_in_schema=False)
-def sample_part(request: Request, project: ProjectDep, limits: LimitsDep, name: str) -> Response:
+def sample_part(request: Request, project: OpenRowsDep, limits: LimitsDep, name: str) -> Response:
     found = catalogue.sample(project, name, limits)
     return pages_of(request).render(request, "core/sample_part.html", result=found, name=name)
 
@@ -67,7 +68,7 @@ def get_dataset(project: ProjectDep, name: str) -> DatasetDetail:
 
 @router.get("/api/v1/datasets/{name}/rows", tags=["datasets"], summary="Some of its rows", responses=PROBLEMS)
 def get_rows(
-    project: ProjectDep, limits: LimitsDep, name: str, limit: Annotated[int, Query(ge=1, le=1000)] = 20
+    project: OpenRowsDep, limits: LimitsDep, name: str, limit: Annotated[int, Query(ge=1, le=1000)] = 20
 ) -> Rows:
     return catalogue.sample(project, name, limits, limit)
 

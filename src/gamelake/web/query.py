@@ -15,7 +15,7 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from gamelake.http.context import PROBLEMS, LimitsDep, ProjectDep
+from gamelake.http.context import PROBLEMS, LimitsDep, OpenRowsDep
 from gamelake.present.pages import pages_of
 from gamelake.present.rows import jsonable, rows_of, write_csv, write_parquet
 from gamelake.web import catalogue
@@ -36,7 +36,7 @@ PAGE_ROWS = 500
 
 
 @router.get("/query", include_in_schema=False)
-def query_page(request: Request, project: ProjectDep, limits: LimitsDep, sql: str = "") -> Response:
+def query_page(request: Request, project: OpenRowsDep, limits: LimitsDep, sql: str = "") -> Response:
     partial = request.headers.get("hx-request") == "true"
     result = run_statement(project, limits, sql, PAGE_ROWS) if sql.strip() else None
     return pages_of(request).render(
@@ -51,7 +51,7 @@ def query_page(request: Request, project: ProjectDep, limits: LimitsDep, sql: st
 
 
 @router.post("/api/v1/query", tags=["query"], summary="Rows of one SELECT", responses=PROBLEMS)
-def post_query(project: ProjectDep, limits: LimitsDep, wanted: QueryRequest) -> Rows:
+def post_query(project: OpenRowsDep, limits: LimitsDep, wanted: QueryRequest) -> Rows:
     return run_statement(project, limits, wanted.sql, wanted.limit)
 
 
@@ -63,7 +63,7 @@ def post_query(project: ProjectDep, limits: LimitsDep, wanted: QueryRequest) -> 
     response_class=FileResponse,
 )
 def download(
-    project: ProjectDep,
+    project: OpenRowsDep,
     limits: LimitsDep,
     form: Literal["csv", "json", "parquet"],
     sql: Annotated[str, Param(description="One SELECT over the project's datasets")],

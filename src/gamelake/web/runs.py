@@ -59,7 +59,10 @@ def detail(project: Project, run_id: str) -> RunDetail:
         error=row.error,
         cancel_requested=row.cancel_requested,
         tasks=[_task(task) for task in project.ledger.tasks(run_id)],
-        checks=[check_info(check) for check in project.ledger.checks(run_id=run_id, limit=MAX_CHECKS)],
+        checks=[
+            check_info(check, rows=not project.settings.pseudonyms)
+            for check in project.ledger.checks(run_id=run_id, limit=MAX_CHECKS)
+        ],
         published=[
             Publication(
                 dataset=version.dataset,

@@ -108,9 +108,13 @@ class RaidProject:
     def __init__(self, project):
         self.project = project
 
+    def take(self, *paths: Path, **options):
+        """Import only; returns what became of the files."""
+        return import_logs(self.project, paths, **options)
+
     def add(self, *paths: Path, **options):
         """Import and refine; returns what became of the files."""
-        done = import_logs(self.project, paths, **options)
+        done = self.take(*paths, **options)
         self.refine()
         return done
 

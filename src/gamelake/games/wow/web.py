@@ -32,11 +32,10 @@ TABS = (("damage", "Damage"), ("healing", "Healing"), ("taken", "Damage taken"))
 
 
 def report_of(project: ProjectDep) -> Iterator[RaidReport]:
-    """A report over the project's raids; `pseudonyms = true` in `[wow]` hides every name."""
-    hidden = bool(project.settings.section("wow").get("pseudonyms", False))
+    """A report over the project's raids; the project's `pseudonyms` hides every name."""
     read = [name for name in project.graph.outputs if name.startswith(("wow.silver.", "wow.gold."))]
     with project.connect(datasets=read) as connection:
-        yield RaidReport(connection, pseudonyms=hidden)
+        yield RaidReport(connection, pseudonyms=project.settings.pseudonyms)
 
 
 ReportDep = Annotated[RaidReport, Depends(report_of)]

@@ -5,13 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from reference import combatlog
 
-SHARED = Path(__file__).parents[5] / "shared" / "data" / "wow"
 LOGS = (
     "enc-3132-pull-1-forgeweaver-araz.log.gz",
     "enc-3133-pull-1-fractillus.log.gz",
@@ -21,22 +19,21 @@ LOGS = (
 )
 
 
-@cache
-def reading(name: str) -> combatlog.Reading:
-    return combatlog.read(gzip.decompress((SHARED / name).read_bytes()), year=2021)
+@pytest.fixture(scope="module")
+def reading(real_logs):
+    return cache(lambda name: combatlog.read(gzip.decompress((real_logs / name).read_bytes()), year=2021))
 
 
-@cache
-def facts() -> dict:
-    return json.loads((SHARED / "expected_facts.json").read_text(encoding="utf-8"))["files"]
+@pytest.fixture(scope="module")
+def facts(real_logs):
+    return json.loads((real_logs / "expected_facts.json").read_text(encoding="utf-8"))["files"]
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real logs are not beside the project")
 class TestRealLogs:
     @pytest.mark.parametrize("name", LOGS)
-    def test_every_expected_figure_is_reached(self, name):
-        (expected,) = facts()[name]
+    def test_every_expected_figure_is_reached(self, reading, facts, name):
+        (expected,) = facts[name]
 
         (encounter,) = reading(name).encounters
 
@@ -50,20 +47,20 @@ class TestRealLogs:
             assert getattr(encounter, key) == expected[key]
 
     @pytest.mark.parametrize("name", LOGS)
-    def test_every_line_is_accounted_for(self, name):
+    def test_every_line_is_accounted_for(self, reading, name):
         log = reading(name).report()["log"]
 
         assert log["total"] == log["events"] + log["context"] + log["ignored"]
         assert log["quarantined"] == 0
         assert log["dialect"] == "v22"
 
-    def test_damage_is_conserved(self):
+    def test_damage_is_conserved(self, reading):
         errors = [reading(name).encounters[0].conservation_error for name in LOGS]
 
         assert errors[1:] == [0.0, None, None, None]
         assert errors[0] == pytest.approx(-1.2e-5, abs=1e-6)
 
-    def test_every_death_has_a_killing_blow(self):
+    def test_every_death_has_a_killing_blow(self, reading):
         deaths = [death for name in LOGS for death in reading(name).encounters[0].deaths]
 
         assert len(deaths) == 21
@@ -73,7 +70,7 @@ class TestRealLogs:
         ("name", "dialect", "total"),
         [("torghast-20210103-full.log.gz", "v17", 14674), ("tbc-arena-multiple-matches.log.gz", "v9", 3228)],
     )
-    def test_older_dialects_are_read_without_quarantine(self, name, dialect, total):
+    def test_older_dialects_are_read_without_quarantine(self, reading, name, dialect, total):
         read = reading(name)
 
         assert read.dialect == dialect
