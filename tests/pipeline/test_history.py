@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gamelake.errors import ConflictError, NotFoundError, UserError
 from gamelake.jobs.local import run_now
+from gamelake.model.schema import Column, ColumnType, Schema
 from gamelake.model.slices import Slice
 from gamelake.pipeline.execute import RunRequest
 from gamelake.pipeline.plan import plan
@@ -124,3 +127,16 @@ def test_a_rollback_to_nowhere_is_explained(built) -> None:
         rollback(built, "toy.gold.daily", Slice.of(day="2030-01-01"))
     with pytest.raises(NotFoundError, match=r"no step or source writes `toy\.gold\.dayly`"):
         rollback(built, "toy.gold.dayly", SECOND)
+
+
+def test_a_column_that_older_files_lack_is_null_and_hides_no_dataset(built) -> None:
+    output = built.graph.outputs["toy.silver.clean"]
+    newer = replace(output, schema=Schema((*output.schema.columns, Column("note", ColumnType.TEXT))))
+    built.graph.outputs["toy.silver.clean"] = newer
+
+    with built.connect() as connection:
+        notes = connection.sql("SELECT DISTINCT note FROM toy.silver.clean").fetchall()
+        others = connection.sql("SELECT count(*) FROM toy.gold.daily").fetchall()
+
+    assert notes == [(None,)]
+    assert others[0][0] > 0

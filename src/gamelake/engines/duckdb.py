@@ -16,7 +16,7 @@ from gamelake.errors import CancelledRunError, GamelakeError, LayoutError, Opera
 from gamelake.model.publish import StagedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from gamelake.model.schema import Schema
 
@@ -140,12 +140,21 @@ class DuckDBEngine:
         shutil.rmtree(self.spill, ignore_errors=True)
 
 
-def scan(schema: Schema, files: Sequence[str]) -> str:
-    """SELECT over Parquet files; typed and without rows when there are none."""
+def scan(schema: Schema, files: Sequence[str], *, stored: Collection[str] | None = None) -> str:
+    """SELECT over Parquet files; typed and without rows when there are none.
+
+    `stored` names the columns the files have, where they may have been written for an older schema: what they
+    lack is null.
+    """
     if not files:
         columns = ", ".join(f"CAST(NULL AS {c.type.sql}) AS {quoted(c.name)}" for c in schema.columns)
         return f"SELECT {columns} WHERE false"
-    columns = ", ".join(quoted(c.name) for c in schema.columns)
+    columns = ", ".join(
+        quoted(c.name)
+        if stored is None or c.name in stored
+        else f"CAST(NULL AS {c.type.sql}) AS {quoted(c.name)}"
+        for c in schema.columns
+    )
     listed = ", ".join(text_literal(file) for file in files)
     # slices live in folders named column=value; the files hold those columns themselves
     return f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)"

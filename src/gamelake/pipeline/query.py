@@ -49,7 +49,8 @@ def connect(
         connection.execute("SET TimeZone = 'UTC'")
         for name, schema in _schemas(project, datasets).items():
             files = [file for version in _versions(project, str(name), moment) for file in version.files]
-            _create_view(connection, name, schema, files)
+            stored = project.lake.schema(str(name)).names if files else None
+            _create_view(connection, name, schema, files, stored)
         if read_only:
             _lock(connection, project.lake.folder)
     except BaseException:
@@ -144,12 +145,18 @@ def _schemas(project: Project, wanted: Sequence[str] | None) -> dict[DatasetName
 
 
 def _create_view(
-    connection: duckdb.DuckDBPyConnection, name: DatasetName, schema: Schema, files: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    name: DatasetName,
+    schema: Schema,
+    files: Sequence[str],
+    stored: Sequence[str] | None,
 ) -> None:
     connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted(name.pack)}")
     layer = f"{quoted(name.pack)}.{quoted(name.layer.value)}"
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
-    connection.execute(f"CREATE OR REPLACE VIEW {layer}.{quoted(name.name)} AS {scan(schema, files)}")
+    connection.execute(
+        f"CREATE OR REPLACE VIEW {layer}.{quoted(name.name)} AS {scan(schema, files, stored=stored)}"
+    )
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:

@@ -115,7 +115,11 @@ def _import(
         behind.wait()
     nights = tuple(day_of(day).isoformat() for day in sorted(writers))
     if last is not None:
-        run.publish(datasets.COMBATLOG, {writer.slice: [writer.path] for writer in writers.values()})
+        run.publish(
+            datasets.COMBATLOG,
+            {writer.slice: [writer.path] for writer in writers.values()},
+            content_hashes={writer.slice: writer.content_hash for writer in writers.values()},
+        )
         _remember(run, file, last, log=log, part=part, team=team)
     state = "unchanged" if last is None else "grown" if resume else "imported"
     return Imported(path.name, log, file.total, nights, state, file.pending, file.cut)
@@ -152,10 +156,17 @@ class _NightWriter:
     def __init__(self, place: Slice, path: Path) -> None:
         self.slice = place
         self.path = path
+        self._mixed = 0
+        self._lines = 0
         self._writer = pq.ParquetWriter(
             path, _SCHEMA, compression="zstd", compression_level=1, column_encoding=_ENCODINGS,
             use_dictionary=["raid_date", "team", "log", "part", "occurrence"],
         )  # fmt: skip
+
+    @property
+    def content_hash(self) -> str:
+        """Of the lines' identities and occurrences, whatever their order."""
+        return f"{self._lines}:{self._mixed % 2**64:016x}"
 
     def __enter__(self) -> Self:
         return self
@@ -165,8 +176,10 @@ class _NightWriter:
 
     def write(self, batch: LineBatch) -> None:
         """Append lines in order."""
+        self._mixed += int(batch.keys().sum(dtype=np.uint64))
         keys = self.slice.as_dict()
         count = len(batch)
+        self._lines += count
         constants: dict[str, Any] = {**keys, "raid_date": date.fromisoformat(keys["raid_date"])}
         line, raw = _texts(batch)
         columns = {

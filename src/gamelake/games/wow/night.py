@@ -148,7 +148,7 @@ class Night:
             stretch.lines += len(batch)
             if self._tell:
                 self._tell(len(batch))
-            stretch.keys.append(_keys(batch))
+            stretch.keys.append(batch.keys())
             top = int(np.argmax(self.strings.recorders))
             stretch.recorder = self.strings[top] if self.strings.recorders[top] else None
 
@@ -368,10 +368,3 @@ class Night:
             before = events.numbers < end if end is not None else events.times <= pull.end
             pulls[after & before] = index
         return pulls
-
-
-def _keys(batch: LineBatch) -> npt.NDArray[np.uint64]:
-    """64 bits of each line's identity and occurrence."""
-    mixed = batch.occurrences.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    keys: npt.NDArray[np.uint64] = batch.low ^ (batch.high + mixed)
-    return keys

@@ -80,6 +80,12 @@ class LineBatch:
         for begin, end in pairwise(cuts):
             yield int(labels[begin]), self.rows(slice(begin, end))
 
+    def keys(self) -> npt.NDArray[np.uint64]:
+        """64 bits of each line's identity and occurrence."""
+        mixed = self.occurrences.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        keys: npt.NDArray[np.uint64] = self.low ^ (self.high + mixed)
+        return keys
+
     def line(self, row: int) -> bytes:
         """Bytes of one line without its terminator."""
         return self.data[self.starts[row] : self.ends[row]].tobytes()
