@@ -247,8 +247,8 @@ class TestResume:
     def test_a_log_that_has_grown_is_read_on(self, tmp_path, log, share, pack):
         _, whole = read(write(tmp_path, "log", pack(log)))
         first = LogFile(write(tmp_path, "log", pack(log[: int(len(log) * share)])))
-        *_, last = first.batches()
-        stop = first.stop(last)
+        *_, _last = first.batches()
+        stop = first.stop()
 
         second, more = read(write(tmp_path, "log", pack(log)), resume=stop)
 
@@ -260,29 +260,29 @@ class TestResume:
         line = b"1/7/2026 20:00:01.0000  A\n"
         begin = b"1/7/2026 20:00:00.0000  A\n" + line * 2
         first = LogFile(write(tmp_path, "log", begin))
-        *_, last = first.batches()
+        *_, _last = first.batches()
 
-        _, more = read(write(tmp_path, "log", begin + line * 2), resume=first.stop(last))
+        _, more = read(write(tmp_path, "log", begin + line * 2), resume=first.stop())
 
         assert [row[5] for row in more] == [3, 4]
 
     def test_nothing_new_is_no_line(self, tmp_path, log):
         path = write(tmp_path, "log", log)
         first = LogFile(path)
-        *_, last = first.batches()
+        *_, _last = first.batches()
 
-        file, rows = read(path, resume=first.stop(last))
+        file, rows = read(path, resume=first.stop())
 
         assert (rows, file.total, file.end) == ([], 0, len(log))
 
     def test_the_year_of_a_log_without_years_is_remembered(self, tmp_path):
         path = write(tmp_path, "log", yearless("12/31 23:59:59.999", "1/1 00:00:00.001"))
         first = LogFile(path, year=2025)
-        *_, last = first.batches()
+        *_, _last = first.batches()
         with path.open("ab") as file:
             file.write(yearless("1/1 00:00:05.000"))
 
-        _, rows = read(path, resume=first.stop(last))
+        _, rows = read(path, resume=first.stop())
 
         assert utc(rows) == ["2026-01-01 00:00"]
 

@@ -22,6 +22,7 @@ from gamelake.games.wow.events import arrow_type, day_of, table_of
 from gamelake.games.wow.kernels import split
 from gamelake.games.wow.reader import LineBatch, LogFile, Resume, open_log, read_up_to, skip
 from gamelake.model.slices import Slice
+from gamelake.pipeline.publish import recover
 from gamelake.pipeline.source import source_run
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SOURCE = "wow.bronze.combatlog"
 _TAIL = 1 << 16
+_PATIENCE = 3600.0  # seconds to wait for another import of the same log
 _SCHEMA = pa.schema(
     [pa.field(c.name, arrow_type(c.type.value), c.nullable) for c in datasets.COMBATLOG.schema.columns]
 )
@@ -92,6 +94,21 @@ def _import(
     year: int | None,
     progress: Callable[[str, float, float], None] | None,
 ) -> Imported:
+    """One file, under a lease of its log: two imports of a growing log would each take the other's lines away."""
+    name = f"log:{_log_of(path)}"
+    with project.ledger.lease(name, run.run_id, ttl=project.settings.lease_seconds, wait=_PATIENCE):
+        recover(project)
+        return _import_leased(project, run, path, team, year, progress)
+
+
+def _import_leased(
+    project: Project,
+    run: SourceRun,
+    path: Path,
+    team: str,
+    year: int | None,
+    progress: Callable[[str, float, float], None] | None,
+) -> Imported:
     log, resume = _recognise(project, path, team)
     file = LogFile(path, zone=project.settings.zone, year=year, resume=resume)
 
@@ -102,9 +119,8 @@ def _import(
 
     part = f"{resume.end if resume else 0:015d}"
     last: LineBatch | None = None
-    with ExitStack() as stack:
-        writers: dict[int, _NightWriter] = {}
-        behind = stack.enter_context(_Behind())
+    writers: dict[int, _NightWriter] = {}
+    with ExitStack() as stack, _Behind() as behind:  # the thread stops before any writer is closed
         for last in file.batches(tell):
             for day, rows in last.runs(last.days):
                 if day not in writers:
@@ -120,7 +136,7 @@ def _import(
             {writer.slice: [writer.path] for writer in writers.values()},
             content_hashes={writer.slice: writer.content_hash for writer in writers.values()},
         )
-        _remember(run, file, last, log=log, part=part, team=team)
+        _remember(run, file, log=log, part=part, team=team)
     state = "unchanged" if last is None else "grown" if resume else "imported"
     return Imported(path.name, log, file.total, nights, state, file.pending, file.cut)
 
@@ -220,10 +236,14 @@ def _texts(batch: LineBatch) -> tuple[pa.Array, pa.Array]:
     )
 
 
+def _log_of(path: Path) -> str:
+    """Id of a log by its first line."""
+    return hashlib.blake2b(_first_line(path), digest_size=8).hexdigest()
+
+
 def _recognise(project: Project, path: Path, team: str) -> tuple[str, Resume | None]:
     """Id of the log, and where an earlier reading stopped when this is the same file, longer now."""
-    first = _first_line(path)
-    log = hashlib.blake2b(first, digest_size=8).hexdigest()
+    log = _log_of(path)
     known = _known(project, log)
     if known is None:
         return log, None
@@ -250,8 +270,8 @@ def _known(project: Project, log: str) -> _Known | None:
     return _Known(rows[0]["team"], rows[0]["tail"], Resume(**json.loads(rows[0]["resume"]))) if rows else None
 
 
-def _remember(run: SourceRun, file: LogFile, last: LineBatch, *, log: str, part: str, team: str) -> None:
-    stop = file.stop(last)
+def _remember(run: SourceRun, file: LogFile, *, log: str, part: str, team: str) -> None:
+    stop = file.stop()
     columns = {
         "log": log,
         "part": part,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from typing import IO, TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -118,6 +120,27 @@ class Resume:
     last: int  # UTC ms of the latest line
 
 
+@cache
+def zone_offsets(zone: str, year: int) -> tuple[Ints, Ints]:
+    """From which local time on (ms, as if it were UTC) which offset (minutes) holds, for lines that state none.
+
+    Covers the year before to two years after. A local hour that comes twice is taken for the first of the two.
+    """
+    clock = ZoneInfo(zone)
+
+    def minutes(at: datetime) -> int:
+        return round((at.astimezone(clock).utcoffset() or timedelta()).total_seconds() / 60)
+
+    at, end = datetime(year - 1, 1, 1, tzinfo=UTC), datetime(year + 3, 1, 1, tzinfo=UTC)
+    starts, offsets = [split.NO_TIME], [minutes(at)]
+    while at < end:
+        at += timedelta(hours=1 if minutes(at + timedelta(days=1)) != offsets[-1] else 24)
+        if minutes(at) != offsets[-1]:
+            starts.append(round(at.timestamp() * 1000) + offsets[-1] * 60_000)
+            offsets.append(minutes(at))
+    return np.array(starts, np.int64), np.array(offsets, np.int64)
+
+
 @dataclass
 class LogFile:
     """One log on disk and how to read it; the counters are right once `batches` is exhausted."""
@@ -131,6 +154,8 @@ class LogFile:
     pending: int = 0  # bytes of an unterminated last line, not an event yet
     cut: bool = False  # the compressed stream ended early
     dated: bool = True
+    _latest: deque[LineBatch] = field(default_factory=lambda: deque(maxlen=2), repr=False)
+    _offsets: tuple[Ints, Ints] = field(default_factory=lambda: zone_offsets("UTC", 2000), repr=False)
     _state: Ints = field(default_factory=lambda: np.zeros(split.STATE_SIZE, np.int64), repr=False)
 
     def batches(self, progress: Callable[[int, int], None] | None = None) -> Iterator[LineBatch]:
@@ -148,14 +173,15 @@ class LogFile:
                     progress(raw.tell(), size)
                 yield batch
 
-    def stop(self, last: LineBatch) -> Resume:
-        """Where this reading stopped; `last` is its last batch."""
-        times = last.times
-        at = len(last) - 1
-        while at > 0 and times[at - 1] == times[-1]:
-            at -= 1
+    def stop(self) -> Resume:
+        """Where this reading stopped."""
         state = [int(self._state[place]) for place in _REMEMBERED]
-        return Resume(self.end, last.base + int(last.starts[at]), *state)
+        again = self.end
+        for batch in self._latest:  # back to the first line whose twin might still come
+            near = np.flatnonzero(batch.times >= self._state[split.LAST] - split.STRETCH_GAP)
+            if near.size:
+                again = min(again, batch.base + int(batch.starts[near[0]]))
+        return Resume(self.end, again, *state)
 
     def _unseen(self, batches: Iterator[LineBatch]) -> Iterator[LineBatch]:
         """Without the lines an earlier reading has had; numbered from 1."""
@@ -180,12 +206,16 @@ class LogFile:
         tables = np.zeros((2, 1 << 12, 3), np.uint64)
         carried = b""
         started = self.resume is not None
+        self._latest.clear()
+        if started:
+            self._offsets = zone_offsets(self.zone, int(state[split.YEAR]))
         while True:
             chunk = self._read(stream)
             buffer = carried + chunk
             data = np.frombuffer(buffer, np.uint8)
             if not started and chunk:
                 state[split.YEAR] = self._first_year(data)
+                self._offsets = zone_offsets(self.zone, int(state[split.YEAR]))
                 started = True
             position = 0
             while True:
@@ -194,6 +224,7 @@ class LogFile:
                     break
                 if state[split.DAY] == split.NO_DAY:
                     self._refuse()
+                self._latest.append(batch)
                 yield batch
             carried = buffer[position:]
             self.end += position
@@ -213,9 +244,8 @@ class LogFile:
         state = self._state
         numbers = np.empty((5, LINES_PER_BATCH), np.int64)
         hashes = np.empty((2, LINES_PER_BATCH), np.uint64)
-        shift = self._zone_minutes()
         count, behind = split.split_lines(
-            data, position, data.size, shift, _WORDS, state, tables, *numbers, *hashes
+            data, position, data.size, *self._offsets, _WORDS, state, tables, *numbers, *hashes
         )  # fmt: skip
         if state[split.COUNT_NEW] * 2 >= tables.shape[1]:
             bigger = np.zeros((2, tables.shape[1] * 4, 3), np.uint64)
@@ -262,13 +292,6 @@ class LogFile:
                 first = datetime.fromtimestamp(clock[0] / 1000, UTC)
                 return written.year if first.timestamp() <= written.timestamp() + 86_400 else written.year - 1
         return written.year
-
-    def _zone_minutes(self) -> int:
-        """Offset of the zone, minutes, at the latest line read (or the file's time before any)."""
-        last = int(self._state[split.LAST])
-        at = last / 1000 if last > 0 else self.path.stat().st_mtime
-        delta = datetime.fromtimestamp(at, ZoneInfo(self.zone)).utcoffset()
-        return round(delta.total_seconds() / 60) if delta else 0
 
     def _refuse(self) -> None:
         if self.cut:

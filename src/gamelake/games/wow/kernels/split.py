@@ -236,7 +236,21 @@ def _line_feed(data, start, end):
 
 @njit(cache=True, nogil=True)
 def split_lines(
-    data, begin, end, zone_minutes, words, state, tables, starts, ends, times, days, occurrences, low, high
+    data,
+    begin,
+    end,
+    zone_starts,
+    zone_minutes,
+    words,
+    state,
+    tables,
+    starts,
+    ends,
+    times,
+    days,
+    occurrences,
+    low,
+    high,
 ):
     """Fill one row per terminated line from `begin`; returns (lines, position behind the last of them).
 
@@ -266,7 +280,13 @@ def split_lines(
                 state[YEARLESS] += 1
             else:
                 state[DATED] += 1
-            time = clock[0] - (zone_minutes if clock[1] == NO_TIME else clock[1]) * 60_000
+            offset = clock[1]
+            if offset == NO_TIME:
+                known = zone_starts.size - 1
+                while zone_starts[known] > clock[0]:
+                    known -= 1
+                offset = zone_minutes[known]
+            time = clock[0] - offset * 60_000
             if clock[5] == 0:
                 seed = year_of(time)  # identity is the line with its year resolved
             header = begins_with(place, clock[4], last, words[2])

@@ -31,7 +31,7 @@ WITH seen AS (
 latest AS (
   SELECT
     player_id, name, class, role, spec_id,
-    row_number() OVER (PARTITION BY player_id ORDER BY pull_started_at DESC, encounter_id) AS age
+    row_number() OVER (PARTITION BY player_id ORDER BY spec_id = 0, pull_started_at DESC, encounter_id) AS age
   FROM players
 ),
 named AS (
