@@ -7,12 +7,14 @@ import inspect
 import io
 import sys
 import tempfile
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gamelake import errors
 from gamelake.cli.catalogue import all_commands
 from gamelake.cli.tree import command_of
+from gamelake.http.limits import HttpLimits
 from gamelake.settings import describe
 
 if TYPE_CHECKING:
@@ -177,6 +179,19 @@ def api_page() -> str:
     for path, methods in sorted(openapi()["paths"].items()):
         for method, route in methods.items():
             lines.append(f"| `{method.upper()} {path}` | {cell(route.get('summary') or '')} |")
+    lines += [
+        "",
+        "## Limits",
+        "",
+        "Past one the answer names it.",
+        "",
+        "| limit | default | meaning |",
+        "|---|--:|---|",
+    ]
+    lines += [
+        f"| `{limit.name}` | {limit.default:,g} | {cell(limit.metadata['meaning'])} |"
+        for limit in fields(HttpLimits)
+    ]
     return "\n".join(lines)
 
 

@@ -25,6 +25,11 @@ _MEMORY = re.compile(r"\d+(\.\d+)?\s?([KMGT]i?B|%)")
 _NOT_FROM_ENVIRONMENT = frozenset({"root", "sections"})
 
 
+def ledger_file(root: Path) -> Path:
+    """The database of a project's ledger, known without its settings."""
+    return root / STATE_FOLDER / "ledger.db"
+
+
 class _Environment(EnvSettingsSource):
     """`GAMELAKE_…` variables, apart from those that only the project's place and file decide."""
 
@@ -122,7 +127,7 @@ class Settings(BaseSettings):
     @property
     def ledger_file(self) -> Path:
         """The ledger's database."""
-        return self.state / "ledger.db"
+        return ledger_file(self.root)
 
     @property
     def lake_folder(self) -> Path:

@@ -99,6 +99,12 @@ def test_query_reads_sql_from_a_file(toy, tmp_path) -> None:
     [
         (["SELECT * FROM toy.gold.bset"], "does not exist"),
         (["DROP TABLE x"], "`query` reads only"),
+        (["EXPLAIN ANALYZE COPY (SELECT 1) TO 'x.csv'"], "`query` reads only"),
+        (
+            ["SELECT CAST(CASE WHEN range = 90000 THEN 'x' ELSE '1' END AS INT) AS a FROM range(100000)"],
+            "Could not convert string 'x'",
+        ),
+        (["SELECT INTERVAL 1 MONTH AS i", "--out", "x.parquet"], "do not fit into parquet"),
         (["SELECT 1; SELECT 2"], "expected one statement, got 2"),
         ([], "expected a SELECT, or `--file` with one"),
         (["SELECT 1", "--format", "parquet"], "parquet is not for a terminal"),

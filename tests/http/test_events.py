@@ -119,13 +119,20 @@ def test_a_closing_server_ends_its_streams():
     assert ids(read(stream_response(Story(5).fetch, 0, streams=streams, pace=QUICK))) == []
 
 
+def test_a_sequence_larger_than_the_ledger_counts_is_refused_before_the_stream():
+    with pytest.raises(HttpError) as refused:
+        replay_after(request(), 10**20, 0)
+
+    assert refused.value.problem.status == 422
+
+
 def test_what_the_browser_saw_last_comes_before_what_was_asked_for():
     assert replay_after(request(last_event_id="41"), 7, 0) == 41
     assert replay_after(request(), 7, 0) == 7
     assert replay_after(request(), None, 3) == 3
 
 
-@pytest.mark.parametrize("value", ["x", "-1", "1.5", "²"])
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", "²", str(10**20), "9" * 5000])
 def test_a_strange_last_event_id_is_refused(value):
     with pytest.raises(HttpError) as refused:
         replay_after(

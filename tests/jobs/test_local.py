@@ -160,3 +160,53 @@ def test_retry_does_not_repeat_what_cannot_get_better() -> None:
 
     with pytest.raises(UserError):
         retry(fail, sleep=lambda _: pytest.fail("waited"))
+
+
+def test_a_worker_needs_no_settings_to_fail_its_run(project) -> None:
+    run_id = project.ledger.create_run("run", "doomed", RunRequest().to_json())
+    (project.root / "gamelake.toml").write_text("name = toy\n")
+
+    with pytest.raises(LayoutError):
+        worker.main(
+            ["--project", str(project.root), "--run", run_id, "--opener", "sample_project:open_sample"]
+        )
+
+    assert project.ledger.run(run_id).state is RunState.FAILED
+
+
+def test_a_worker_that_cannot_use_the_request_fails_its_run(project, capsys) -> None:
+    run_id = project.ledger.create_run("run", "doomed", RunRequest(("nope",)).to_json())
+    arguments = ["--project", str(project.root), "--run", run_id, "--opener", "sample_project:open_sample"]
+
+    assert worker.main(arguments) == 2
+
+    assert project.ledger.run(run_id).state is RunState.FAILED
+    assert "no step or dataset is called `nope`" in capsys.readouterr().err
+
+
+def test_a_worker_leaves_a_run_alone_that_is_not_its_to_start(project) -> None:
+    run_id = project.ledger.create_run("run", "taken", RunRequest().to_json())
+    project.ledger.move_run(run_id, RunState.RUNNING)
+
+    assert (
+        worker.main(
+            ["--project", str(project.root), "--run", run_id, "--opener", "sample_project:open_sample"]
+        )
+        == 2
+    )
+
+    assert project.ledger.run(run_id).state is RunState.RUNNING
+
+
+def test_a_child_that_dies_before_it_starts_fails_its_run(project, monkeypatch) -> None:
+    monkeypatch.setattr("gamelake.jobs.local.sys.executable", "/bin/false")
+
+    run_id = start_detached(project, RunRequest())
+
+    wait_until(lambda: project.ledger.interrupt_dead_runs() == [run_id])
+    row = project.ledger.run(run_id)
+    assert row.state is RunState.FAILED
+    assert row.error == {
+        "code": "not_started",
+        "problem": "the process of this run died before it started",
+    }

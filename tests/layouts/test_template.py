@@ -96,3 +96,42 @@ CONNECTION = duckdb.connect()
 def test_a_value_that_cannot_be_a_literal_is_refused() -> None:
     with pytest.raises(LayoutError, match="takes text, numbers, dates and truth values, not list"):
         render_text("SELECT {{ x | lit }}", {"x": [1]})
+
+
+INPUTS = """inputSources:
+  - {name: a, dataset: wow.silver.pulls}
+  - {name: b, dataset: wow.silver.events}
+"""
+JOINED = f"""/* ---
+description: x
+{INPUTS}outputs:
+  - slice: [n]
+    grain: [n]
+    schema: {{n: int, lost: bigint}}
+--- */
+SELECT n, sum(a.v - b.v) AS lost FROM a INNER JOIN b USING (n) WHERE n = {{{{ n | lit }}}} GROUP BY n
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        (JOINED.replace("description: x", "description: y"), True),
+        (JOINED.replace(INPUTS, "\n".join(["inputSources:", *reversed(INPUTS.splitlines()[1:]), ""])), True),
+        (
+            JOINED.replace("name: a", "name: c").replace("name: b", "name: a").replace("name: c", "name: b"),
+            False,
+        ),
+        (JOINED.replace("n: int", "n: text"), False),
+    ],
+    ids=["description", "order of inputs", "swapped inputs", "type of a variable"],
+)
+def test_what_names_stand_for_is_part_of_the_fingerprint(tmp_path: Path, changed, same) -> None:
+    file = tmp_path / "gold" / "x.sql"
+    file.parent.mkdir()
+    found = []
+    for text in (JOINED, changed):
+        file.write_text(text)
+        found.append(load_file(file, "wow").fingerprint)
+
+    assert (found[0] == found[1]) is same

@@ -1,5 +1,8 @@
 """Runs: what they may become, who keeps them alive, how they stop."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -246,3 +249,28 @@ class RunMachine(RuleBasedStateMachine):
 
 TestRunMachine = RunMachine.TestCase
 TestRunMachine.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+
+
+def test_a_queued_run_without_a_process_waits_and_one_whose_process_is_gone_has_failed(ledger):
+    waiting, dead, at_work = (ledger.create_run("run", "t", {}) for _ in range(3))
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    ledger.move_run(at_work, RunState.RUNNING)
+    for run_id in (dead, at_work):
+        ledger.hand_over(run_id, child.pid)
+
+    assert ledger.interrupt_dead_runs() == [dead]
+
+    assert [ledger.run(run_id).state for run_id in (waiting, dead, at_work)] == [
+        RunState.QUEUED,
+        RunState.FAILED,
+        RunState.RUNNING,
+    ]
+
+
+def test_a_living_process_keeps_its_queued_run(ledger, clock):
+    run_id = ledger.create_run("run", "t", {})
+    ledger.hand_over(run_id, os.getpid())
+    clock.advance(3_600)
+
+    assert ledger.interrupt_dead_runs() == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from gamelake.errors import ConflictError, NotFoundError, UserError
@@ -69,6 +71,12 @@ def test_a_time_that_is_none_is_explained(built, as_of, problem) -> None:
     [
         ("DELETE FROM toy.gold.daily", "`query` reads only, this is a DELETE statement"),
         ("COPY (SELECT 1) TO 'x.parquet'", "`query` reads only, this is a COPY statement"),
+        ("EXPLAIN ANALYZE COPY (SELECT 1) TO 'x.parquet'", "`query` reads only, this is a COPY statement"),
+        ("EXPLAIN (ANALYZE) COPY (SELECT 1) TO 'x'", "`query` reads only, this is a COPY statement"),
+        (
+            "EXPLAIN /* (SELECT */ DELETE FROM toy.gold.daily",
+            "`query` reads only, this is a DELETE statement",
+        ),
         ("SET threads = 1", "`query` reads only, this is a SET statement"),
         ("SELECT 1; SELECT 2", "expected one statement, got 2"),
         ("", "expected one statement, got 0"),
@@ -84,6 +92,29 @@ def test_queries_only_read(built, sql, problem) -> None:
 def test_queries_see_no_file_but_the_lakes(built) -> None:
     with pytest.raises(UserError, match="disabled by configuration"):
         ask(built, "SELECT * FROM read_csv('/etc/passwd')")
+
+
+@pytest.mark.parametrize("head", ["EXPLAIN", "explain analyze", "EXPLAIN (FORMAT json)"])
+def test_a_select_is_explained(built, head) -> None:
+    assert ask(built, f"{head} {COUNT}")
+
+
+def test_queries_see_the_current_files_only(built) -> None:
+    files = built.lake.files("toy.gold.daily")
+    current = next(file for listed in files.values() for file in listed)
+    unpublished = Path(current).with_name("left_over.parquet")
+    unpublished.write_bytes(Path(current).read_bytes())
+
+    assert ask(built, f"SELECT count(*) AS n FROM '{current}'")
+    for path in (unpublished, unpublished.with_name("*.parquet")):
+        with pytest.raises(UserError, match="disabled by configuration"):
+            ask(built, f"SELECT count(*) AS n FROM '{path}'")
+
+
+def test_an_error_in_the_middle_of_a_stream_is_the_engines(built) -> None:
+    sql = "SELECT CAST(CASE WHEN range = 900000 THEN 'x' ELSE '1' END AS INTEGER) FROM range(1000000)"
+    with built.connect() as connection, pytest.raises(duckdb.ConversionException):
+        list(stream(connection, sql))
 
 
 def test_a_mistyped_dataset_gets_a_guess(built) -> None:
@@ -140,3 +171,22 @@ def test_a_column_that_older_files_lack_is_null_and_hides_no_dataset(built) -> N
 
     assert notes == [(None,)]
     assert others[0][0] > 0
+
+
+def test_a_forgotten_dataset_is_an_error_only_when_it_is_read(built) -> None:
+    moment = built.clock.now().isoformat()
+    players = ask(built, "SELECT * FROM toy.gold.players ORDER BY ALL")
+    forgotten = built.ledger.current("toy.gold.daily")[SECOND]
+    import_scores(built, "2026-01-02", some_rows(9))
+    run_now(built, RunRequest())
+    for file in forgotten.files:
+        Path(file).unlink()
+
+    assert ask(built, "SELECT * FROM toy.gold.players ORDER BY ALL", as_of=moment) == players
+    assert len(ask(built, "DESCRIBE toy.gold.daily", as_of=moment)) == 4
+    for read in (select, stream):
+        with built.connect(as_of=moment) as connection, pytest.raises(NotFoundError) as caught:
+            read(connection, COUNT)
+
+        assert caught.value.problem == "version 1 of `toy.gold.daily` day=2026-01-02 is no longer kept"
+        assert caught.value.hint == "`keep_versions` in gamelake.toml says how many versions stay"

@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.errors import CancelledRunError, CheckFailedError, LayoutError, NotFoundError, OperatorError
+from gamelake.errors import (
+    CancelledRunError,
+    CheckFailedError,
+    LayoutError,
+    NotFoundError,
+    OperatorError,
+    UserError,
+)
 from gamelake.jobs.local import run_now
 from gamelake.model.runs import RunState
 from gamelake.model.slices import Slice
+from gamelake.pipeline.assess import chosen
 from gamelake.pipeline.events import Cancel
 from gamelake.pipeline.execute import RunRequest
 from gamelake.pipeline.plan import PlanState, plan
@@ -389,3 +397,96 @@ def test_layouts_are_read_without_parsing_sql_twice(built: Project, root: Path) 
     cached = list((root / ".gamelake" / "cache" / "layouts").glob("*.json"))
 
     assert len(cached) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("dya=2026-01-02", "did you mean `day`?"), ("team=a", None), ("day=1/part=a", None)]
+)
+def test_a_slice_column_that_no_step_has_is_refused_and_makes_no_run(built, text, hint) -> None:
+    before = len(built.ledger.runs())
+    wanted = (Slice.parse(text),)
+
+    for ask in (lambda: run(built, slices=wanted), lambda: plan(built, slices=wanted)):
+        with pytest.raises(UserError, match="no step to run has the slice column") as caught:
+            ask()
+
+        assert caught.value.problem.endswith("there are: `day`")
+        assert caught.value.hint == hint
+    assert len(built.ledger.runs()) == before
+
+
+def test_a_slice_is_not_meant_for_want_of_a_shared_column() -> None:
+    wanted = Slice.of(team="a")
+
+    assert not chosen(SECOND, [wanted])
+    assert chosen(SECOND, [wanted, SECOND])
+    assert chosen(Slice(), [wanted])  # a snapshot reads every slice
+    assert chosen(SECOND, [Slice()])
+
+
+def test_a_snapshot_without_rows_may_be_kept(built) -> None:
+    text = PLAYERS.replace("- grain", "- on_empty: keep\n    grain")
+    before = contents(built)["toy.gold.players"]
+    with edit(built, "players", text) as changed:
+        for day in (1, 2, 3):
+            import_scores(changed, f"2026-01-0{day}", [("p1", None)])
+
+        result = run(changed)
+
+        assert result.error is None
+        assert contents(changed)["toy.gold.daily"] == []
+        assert contents(changed)["toy.gold.players"] == before
+        assert plan(changed).work == ()
+
+
+def slice_states(project: Project, dataset: str = "toy.silver.clean") -> list[str]:
+    return [row.state.value for row in project.ledger.slice_states(dataset)]
+
+
+def test_a_cancelled_rebuild_of_fresh_slices_leaves_them_published(built) -> None:
+    first = built.ledger.runs()[0].id
+    cancel = Cancel()
+
+    def stop(context) -> None:
+        cancel.ask()
+        context.progress(1, 1)
+
+    object.__setattr__(built.graph.steps["clean"], "run", stop)
+    result = run_now(built, RunRequest(("clean",), force=True), cancel=cancel)
+
+    assert result.state is RunState.CANCELLED
+    assert slice_states(built) == ["published"] * 3
+    assert {row.run_id for row in built.ledger.slice_states("toy.silver.clean")} == {first}
+    assert plan(built).work == ()
+
+
+@pytest.mark.parametrize("error", [KeyError, LayoutError])
+def test_a_failed_rebuild_leaves_fresh_slices_published_and_marks_the_others(built, error) -> None:
+    import_scores(built, "2026-01-02", some_rows(9))
+
+    def fail(_context) -> None:
+        raise error("no such spell")
+
+    object.__setattr__(built.graph.steps["clean"], "run", fail)
+    result = run(built, "clean", force=True)
+
+    assert result.state is RunState.FAILED
+    assert slice_states(built) == ["published", "failed", "published"]
+
+
+def test_a_cancel_between_the_tries_of_a_batch_leaves_no_slice_at_work(built) -> None:
+    cancel = Cancel()
+    for day in (1, 2, 3):
+        import_scores(built, f"2026-01-0{day}", some_rows(day + 20))
+
+    def fail(context) -> None:
+        if len(context.slices) == 1:
+            cancel.ask()
+        message = "no such spell"
+        raise KeyError(message)
+
+    object.__setattr__(built.graph.steps["clean"], "run", fail)
+    result = run_now(built, RunRequest(("clean",)), cancel=cancel)
+
+    assert result.state is RunState.CANCELLED
+    assert slice_states(built) == ["failed"] * 3

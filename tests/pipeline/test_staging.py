@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gamelake.errors import CheckFailedError, LayoutError
+from gamelake.errors import CheckFailedError, LayoutError, StoreError
 from gamelake.jobs.local import run_now
 from gamelake.model.slices import Slice
+from gamelake.model.steps import OnEmpty
 from gamelake.pipeline import audit as audit_module
 from gamelake.pipeline import staging
 from gamelake.pipeline.execute import RunRequest
@@ -144,3 +147,66 @@ def test_a_python_step_may_write_only_what_it_declares(project, monkeypatch) -> 
     assert result.error.problem == (
         "the step wrote `toy.gold.daily`, which is not among its outputs: toy.silver.clean, toy.silver.seen"
     )
+
+
+def test_an_empty_publish_that_keeps_leaves_the_live_rows_alone(project) -> None:
+    keeping = replace(RAW, on_empty=OnEmpty.KEEP)
+    publish(project, scores("2026-01-01", "a", [("p", 1)]))
+    with source_run(project, "import", name="scores") as run:
+        receipt = run.publish(keeping, {FIRST: [scores("2026-01-01", "a", [])]})
+
+    assert receipt is None
+    assert len(contents(project)["toy.bronze.scores"]) == 1
+
+
+def test_rows_that_are_there_already_leave_no_file_behind(project) -> None:
+    publish(project, scores("2026-01-01", "a", [("p", 1)]))
+
+    publish(project, scores("2026-01-01", "a", [("p", 1)]))
+
+    assert len(list(project.settings.lake_folder.glob("toy/bronze/scores/**/*.parquet"))) == 1
+
+
+def test_an_error_in_the_background_belongs_to_the_slice_it_happened_to(project, monkeypatch) -> None:
+    monkeypatch.setattr(staging, "_FLUSH_BYTES", 1_000)
+    for day in ("2026-01-01", "2026-01-02", "2026-01-03"):
+        import_scores(project, day, some_rows(1))
+
+    def partly_wrong(context) -> None:
+        for part in context.slices:
+            day = part.as_dict()["day"]
+            for score in ("1", "many" if day == "2026-01-02" else "2", "3"):
+                rows = pa.table({"day": [day] * 200, "player": ["p"] * 200, "score": [score] * 200})
+                context.write("toy.silver.clean", part, rows)
+
+    monkeypatch.setitem(vars(project.graph.steps["clean"]), "run", partly_wrong)
+    clean = run_now(project, RunRequest(("clean",))).steps[0]
+
+    assert [str(failure.slice) for failure in clean.failed] == ["day=2026-01-02"]
+    assert "many" in clean.failed[0].error.problem
+    assert [str(part) for part in clean.built] == ["day=2026-01-01", "day=2026-01-03"]
+    assert {row[0].isoformat() for row in contents(project)["toy.silver.clean"]} == {
+        "2026-01-01",
+        "2026-01-03",
+    }
+    assert len(contents(project)["toy.silver.clean"]) == 1_200
+
+
+def test_an_error_of_the_machine_is_told_at_once_and_again(project, monkeypatch) -> None:
+    monkeypatch.setattr(staging, "_FLUSH_BYTES", 1)
+    project.lake.ensure_table(CLEAN)
+    rows = pa.table({"day": ["2026-01-01"], "player": ["p"], "score": [1]})
+    part, other = Slice.of(day="2026-01-01"), Slice.of(day="2026-01-02")
+    publisher = Publisher(project, "run")
+    with project.engine.session() as session, staging.RowStage(session, publisher, [CLEAN]) as stage:
+        full = StoreError("the disk is full")
+        monkeypatch.setattr(publisher, "stage_path", lambda _: raising(full))
+        stage.add("toy.silver.clean", part, rows)
+        with pytest.raises(StoreError):
+            stage.add("toy.silver.clean", other, rows)
+        with pytest.raises(StoreError):
+            stage.written("toy.silver.clean", part)
+
+
+def raising(error):
+    raise error

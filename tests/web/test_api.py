@@ -8,6 +8,11 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+from gamelake.model.runs import RunState, SliceState
+from gamelake.model.slices import Slice
+from gamelake.web.catalogue import detail, summaries
+from web.web_world import toy_project
+
 SELECT = "SELECT player, best FROM toy.gold.ranks ORDER BY best DESC"
 
 
@@ -193,3 +198,17 @@ def test_lists_are_limited(client):
     assert len(client.get("/api/v1/runs?limit=2").json()) == 2
     assert client.get("/api/v1/runs?limit=0").status_code == 422
     assert [run["state"] for run in client.get("/api/v1/runs?state=failed").json()] == ["failed"]
+
+
+def test_what_an_ended_run_left_half_done_is_not_at_work(tmp_path):
+    with toy_project(tmp_path) as project:
+        run_id = project.ledger.create_run("run", "t", {})
+        project.ledger.move_run(run_id, RunState.RUNNING)
+        project.ledger.mark_slice("toy.silver.scores", Slice.of(day="2026-11-20"), SliceState.RUNNING, run_id)
+        during = {row.name: row.health.value for row in summaries(project)}
+        project.ledger.move_run(run_id, RunState.INTERRUPTED)
+        after = {row.name: row.health.value for row in summaries(project)}
+        slices = detail(project, "toy.silver.scores").slices
+
+    assert (during["toy.silver.scores"], after["toy.silver.scores"]) == ("running", "empty")
+    assert slices == []

@@ -21,7 +21,7 @@ from gamelake.present.rows import jsonable, rows_of, write_csv, write_parquet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pyarrow as pa
+    from gamelake.engines.batches import Batches
 
 
 class Form(StrEnum):
@@ -64,6 +64,7 @@ def query(
     result may be larger than memory, except as a table.
     """
     import duckdb
+    import pyarrow as pa
 
     from gamelake.engines.duckdb import translated
     from gamelake.pipeline.query import stream
@@ -81,6 +82,9 @@ def query(
             rows = write(reader, chosen, out)
         except duckdb.Error as error:  # batches are computed while they are read
             raise translated(error) from error
+        except pa.ArrowException as error:
+            problem = f"the rows do not fit into {chosen.value}: {error}"
+            raise UserError(problem, hint="cast the column, for example to VARCHAR") from error
     if out is not None:
         say(f"wrote {formats.plural(rows, 'row')} to {out}")
 
@@ -107,7 +111,7 @@ def statement(sql: str | None, file: Path | None) -> str:
     return sys.stdin.read() if sql == "-" else str(sql)
 
 
-def show(reader: pa.RecordBatchReader, limit: int) -> None:
+def show(reader: Batches, limit: int) -> None:
     """Rows as a table, numbers to the right; says on stderr how many it left out."""
     import pyarrow as pa
 
@@ -129,13 +133,13 @@ def show(reader: pa.RecordBatchReader, limit: int) -> None:
     )
 
 
-def write(reader: pa.RecordBatchReader, form: Form, out: Path | None) -> int:
+def write(reader: Batches, form: Form, out: Path | None) -> int:
     """Write the rows; how many there were."""
     if form is Form.PARQUET:
         assert out is not None
         with complete(out) as partial:
             return write_parquet(reader, partial)
-    writers: dict[Form, Callable[[pa.RecordBatchReader, IO[str]], int]] = {
+    writers: dict[Form, Callable[[Batches, IO[str]], int]] = {
         Form.JSON: write_json,
         Form.CSV: write_csv,
         Form.TABLE: write_csv,
@@ -170,7 +174,7 @@ def complete(out: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def write_json(reader: pa.RecordBatchReader, handle: IO[str]) -> int:
+def write_json(reader: Batches, handle: IO[str]) -> int:
     """One object: `columns` with their types, then `rows`, one object on a line each."""
     names = reader.schema.names
     columns = [{"name": field.name, "type": str(field.type)} for field in reader.schema]

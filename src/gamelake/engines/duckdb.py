@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -200,6 +201,17 @@ def machine_config(memory: str | None, threads: int | None = None) -> dict[str, 
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
+
+
+def memory_share(memory: str | None, parts: int) -> str:
+    """One of so many equal parts of a budget.
+
+    >>> memory_share("4 GB", 8)
+    '0.500GB'
+    """
+    found = re.fullmatch(r"([\d.]+)(\D+)", _memory(memory or _SHARE_OF_MACHINE))
+    assert found is not None  # the settings accept nothing else
+    return f"{float(found[1]) / parts:.3f}{found[2]}"
 
 
 def _memory(text: str) -> str:

@@ -39,6 +39,16 @@ def streams_of(request: Request) -> Streams:
     return cast("Streams", request.app.state.streams)
 
 
+def own_site_of(request: Request) -> None:
+    """Refuse work that costs much when a page of another site asks for it, though it could not read the answer."""
+    site = request.headers.get("sec-fetch-site")
+    if site not in {None, "same-origin", "none"}:
+        raise HttpError(
+            403, "cross_origin", f"a page elsewhere (`{site[:20]}`) may not run queries here",
+            "open the query page of this server itself",
+        )  # fmt: skip
+
+
 async def form_of(request: Request) -> Mapping[str, str]:
     """Fields of a form post; the last one wins when a name repeats."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 
+MAX_SEQUENCE = 2**63 - 1  # what the ledger can count to
+
+
 @dataclass(frozen=True)
 class Event:
     """One event of a stream; ids only grow. An empty kind reaches a browser's `onmessage`."""
@@ -62,11 +65,16 @@ class Streams:
 
 def replay_after(request: Request, after: int | None, default: int) -> int:
     """Where a stream starts: what the browser saw last, else what was asked for, else the default."""
+    if after is not None and after > MAX_SEQUENCE:
+        raise HttpError(422, "invalid_request", "`after` is larger than any sequence can be")
     seen = request.headers.get("last-event-id", "").strip()
     if not seen:
         return default if after is None else after
     if not seen.isdecimal():
         raise HttpError(422, "invalid_request", f"`Last-Event-ID` is `{seen[:40]}`, expected a number")
+    if len(seen) > len(str(MAX_SEQUENCE)) or int(seen) > MAX_SEQUENCE:
+        problem = f"`Last-Event-ID` is `{seen[:40]}`, larger than any sequence can be"
+        raise HttpError(422, "invalid_request", problem)
     return int(seen)
 
 

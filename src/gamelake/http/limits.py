@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from gamelake.http.problems import HttpError
 
@@ -11,17 +11,24 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
+def _limit(default: float, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
 @dataclass(frozen=True)
 class HttpLimits:
     """Limits of the web door; past one the answer names it."""
 
-    max_body_bytes: int = 1_000_000
-    max_url_bytes: int = 32_000  # a statement may travel in the address of a download
-    max_statement_chars: int = 20_000
-    max_rows: int = 10_000  # rows of one JSON page
-    max_export_rows: int = 1_000_000
-    statement_seconds: float = 20.0
-    max_streams: int = 64
+    max_body_bytes: int = _limit(1_000_000, "Bytes of a request's body.")
+    max_url_bytes: int = _limit(32_000, "Bytes of an address; a download carries its statement there.")
+    max_statement_chars: int = _limit(20_000, "Characters of a statement.")
+    max_rows: int = _limit(10_000, "Rows of one JSON answer.")
+    max_answer_bytes: int = _limit(32_000_000, "Bytes the rows of one JSON answer take in memory.")
+    max_export_rows: int = _limit(1_000_000, "Rows of a download; the rest is left out.")
+    max_export_bytes: int = _limit(1_000_000_000, "Bytes the rows of a download take before compression.")
+    max_queries: int = _limit(4, "Queries at once; each gets this part of the `memory` of the settings.")
+    max_streams: int = _limit(64, "Event streams at once.")
+    statement_seconds: float = _limit(20.0, "Seconds a statement may run.")
 
 
 class LimitsMiddleware:

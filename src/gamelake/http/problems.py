@@ -40,7 +40,7 @@ TITLES = {
     "operator_error": "The machine did not do its part",
     "invalid_request": "The request is malformed",
     "method_not_allowed": "This address does not take that method",
-    "too_large": "The request is larger than a limit allows",
+    "too_large": "The request or its answer is larger than a limit allows",
     "cross_origin": "The request comes from another site",
     "wrong_host": "The request names a host this server does not serve",
     "too_busy": "The server is at a limit",

@@ -12,6 +12,7 @@ from gamelake.errors import OperatorError
 from gamelake.model.runs import RunState
 from gamelake.pipeline.execute import execute
 from gamelake.pipeline.lifecycle import end, running
+from gamelake.pipeline.plan import selected
 
 if TYPE_CHECKING:
     from gamelake.pipeline.events import Cancel, Listener
@@ -33,7 +34,7 @@ def run_now(
     Failures of steps are in the result; its `exit_code` and `error` tell. What is raised is a mistake
     in the request (then no run was made), or ours.
     """
-    project.graph.select(request.targets)  # an unknown target makes no run
+    selected(project, request.targets, request.slices)  # a mistake in the request makes no run
     if run_id is None:
         run_id = project.ledger.create_run("run", request.title, request.to_json())
     with running(project, run_id, cancel=cancel) as asked:
@@ -46,9 +47,9 @@ def start_detached(project: Project, request: RunRequest) -> str:
     """Queue a run and start a process of its own for it; returns the run's id at once.
 
     The child is no child of a request: it goes on when the caller ends. Its output goes to
-    `.gamelake/logs/<run>.log`.
+    `.gamelake/logs/<run>.log`. When it dies before it starts, `Ledger.interrupt_dead_runs` fails the run.
     """
-    project.graph.select(request.targets)
+    selected(project, request.targets, request.slices)
     run_id = project.ledger.create_run("run", request.title, request.to_json())
     logs = project.settings.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -75,6 +76,7 @@ def start_detached(project: Project, request: RunRequest) -> str:
         failed = OperatorError(problem, hint="`gamelake run` does the same in the foreground")
         end(project, run_id, RunState.FAILED, failed)
         raise failed from err
+    project.ledger.hand_over(run_id, child.pid)
     Thread(target=child.wait, name=f"reaper {run_id}", daemon=True).start()  # or it stays a zombie
     return run_id
 

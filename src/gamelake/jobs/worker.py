@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gamelake.clock import SystemClock, SystemIds
-from gamelake.errors import GamelakeError
+from gamelake.errors import ConflictError, GamelakeError, NotFoundError
 from gamelake.jobs.local import run_now
 from gamelake.ledger.ledger import Ledger
 from gamelake.model.runs import RunState
 from gamelake.pipeline.execute import RunRequest
 from gamelake.pipeline.project import DEFAULT_OPENER
 from gamelake.pipeline.results import error_json
-from gamelake.settings import Settings
+from gamelake.settings import ledger_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             request = RunRequest.from_json(project.ledger.run(chosen.run).request)
             return run_now(project, request, run_id=chosen.run).exit_code
     except GamelakeError as err:
+        _fail(chosen.project, chosen.run, err)
         sys.stderr.write(f"{err}\n")
         return err.exit_code
 
@@ -53,10 +55,17 @@ def _open(opener: str, root: Path) -> Project:
 
 
 def _fail(root: Path, run_id: str, err: Exception) -> None:
-    """Say in the ledger why a run never started."""
-    settings = Settings.load(root)
-    with Ledger.open(settings.ledger_file, clock=SystemClock(), ids=SystemIds()) as ledger:
-        ledger.move_run(run_id, RunState.FAILED, error=error_json(err))
+    """Say in the ledger why a run never started; one that did is ended by whoever ran it.
+
+    Reads no settings: they may be what is wrong.
+    """
+    file = ledger_file(root)
+    if not file.exists():
+        return
+    opened = Ledger.open(file, clock=SystemClock(), ids=SystemIds())
+    with opened as ledger, suppress(NotFoundError, ConflictError):
+        if ledger.run(run_id).state is RunState.QUEUED:
+            ledger.move_run(run_id, RunState.FAILED, error=error_json(err))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from gamelake.model.schema import ColumnType, Schema
 from gamelake.model.steps import Mode, Output, SqlStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -214,18 +214,25 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         description=document.description,
     )
     bindings = {variable: column for column, variable in declared.slice.items()}
+    inputs = {source.name: DatasetName.parse(source.dataset) for source in document.inputs}
+    variables = {name: _SLICE_TYPES[declared.columns[column].type] for name, column in bindings.items()}
     return SqlStep(
         name=str(name),
-        inputs={source.name: DatasetName.parse(source.dataset) for source in document.inputs},
+        inputs=inputs,
         outputs=(output,),
         sql=front.sql.rstrip().rstrip(";").rstrip(),
-        variables={name: _SLICE_TYPES[declared.columns[column].type] for name, column in bindings.items()},
+        variables=variables,
         file=file,
         sql_line=front.sql_line,
         description=document.description,
         bindings=bindings,
-        fingerprint=fingerprint(normalised(front.sql), json.dumps(bindings, sort_keys=True)),
+        fingerprint=fingerprint(normalised(front.sql), _told(bindings), _told(variables), _told(inputs)),
     )
+
+
+def _told(names: Mapping[str, object]) -> str:
+    """Names and what they stand for, in an order that the file's does not change."""
+    return json.dumps(sorted((name, str(value)) for name, value in names.items()))
 
 
 def _analysed(step: SqlStep, front: FrontMatter, cached: Path | None) -> SqlStep:

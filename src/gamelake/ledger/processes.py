@@ -7,10 +7,17 @@ import socket
 from functools import lru_cache
 from pathlib import Path
 
+_GONE = "gone"
+
 
 def this_process() -> str:
     """Identity of this process, `host/boot pid start`: differs from any other that was or will be."""
     return _identity(os.getpid())
+
+
+def process_of(pid: int) -> str:
+    """Identity of another process of this machine, also of one that has just ended."""
+    return f"{_machine()} {pid} {_start_of(pid) or '?'}"
 
 
 def certainly_dead(process: str | None) -> bool:
@@ -22,12 +29,12 @@ def certainly_dead(process: str | None) -> bool:
     if machine != _machine() or start == "?":
         return False
     now = _start_of(int(pid))
-    return now is not None and now != start
+    return now == _GONE or (now is not None and now != start)
 
 
 @lru_cache(maxsize=8)
 def _identity(pid: int) -> str:
-    return f"{_machine()} {pid} {_start_of(pid) or '?'}"
+    return process_of(pid)
 
 
 @lru_cache(maxsize=1)
@@ -49,10 +56,10 @@ def _start_of(pid: int) -> str | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        return "gone"
+        return _GONE
     except ProcessLookupError:
-        return "gone"
+        return _GONE
     except OSError:
         return None
     fields = text.rpartition(")")[2].split()  # the command name may hold spaces and brackets
-    return "gone" if fields[0] in {"Z", "X"} else fields[19]
+    return _GONE if fields[0] in {"Z", "X"} else fields[19]

@@ -46,6 +46,12 @@ class RunLog(LedgerPart):
         with self._database.write() as connection:
             self._move(connection, run_id, to, dict(error) if error else None)
 
+    def hand_over(self, run_id: str, pid: int) -> None:
+        """Say which process of this machine will start a queued run; nothing when it has started already."""
+        queued = (runs.c.id == run_id, runs.c.state == RunState.QUEUED.value)
+        with self._database.write() as connection:
+            connection.execute(runs.update().where(*queued).values(process=processes.process_of(pid)))
+
     def heartbeat(self, run_id: str) -> None:
         """Say that the run is alive; raises ConflictError when it is not running (any more)."""
         change = (
@@ -93,16 +99,18 @@ class RunLog(LedgerPart):
             return [_run_row(row) for row in connection.execute(query).mappings()]
 
     def interrupt_dead_runs(self) -> list[str]:
-        """Mark running runs whose process is gone or has been silent for a lease as interrupted; returns them."""
+        """Mark running runs whose process is gone or has been silent for a lease as interrupted; returns them.
+
+        A queued run whose process (see `hand_over`) is gone has failed, and is returned too.
+        """
         with self._database.read() as connection:  # mostly nobody has died, and no lock is needed to see that
             if not self._dead(connection):
                 return []
         with self._database.write() as connection:
             dead = self._dead(connection)
-            for run_id in dead:
-                error = {"code": "interrupted", "problem": "the process of this run died"}
-                self._move(connection, run_id, RunState.INTERRUPTED, error)
-        return dead
+            for run_id, state in dead.items():
+                self._move(connection, run_id, *_end_of_the_dead(state))
+        return list(dead)
 
     def live_runs(self) -> list[str]:
         """Runs that are queued or running, oldest first: what they staged must stay."""
@@ -141,16 +149,16 @@ class RunLog(LedgerPart):
         with self._database.read() as connection:
             return [_task_row(row) for row in connection.execute(query).mappings()]
 
-    def _dead(self, connection: sa.Connection) -> list[str]:
+    def _dead(self, connection: sa.Connection) -> dict[str, RunState]:
         silent_since = self._clock.now() - timedelta(seconds=self._lease_seconds)
-        query = sa.select(*runs.c["id", "heartbeat_at", "process"]).where(
-            runs.c.state == RunState.RUNNING.value
-        )
-        return [
-            row.id
+        alive = [state.value for state in RunState if not state.ended]
+        query = sa.select(*runs.c["id", "state", "heartbeat_at", "process"]).where(runs.c.state.in_(alive))
+        return {
+            row.id: RunState(row.state)
             for row in connection.execute(query)
-            if row.heartbeat_at < silent_since or processes.certainly_dead(row.process)
-        ]
+            if (row.heartbeat_at is not None and row.heartbeat_at < silent_since)
+            or processes.certainly_dead(row.process)
+        }
 
     def _move(
         self, connection: sa.Connection, run_id: str, to: RunState, error: dict[str, Any] | None
@@ -174,6 +182,13 @@ def _state(connection: sa.Connection, run_id: str) -> RunState:
     if state is None:
         raise _no_run(run_id)
     return RunState(state)
+
+
+def _end_of_the_dead(state: RunState) -> tuple[RunState, dict[str, Any]]:
+    if state is RunState.QUEUED:
+        problem = "the process of this run died before it started"
+        return RunState.FAILED, {"code": "not_started", "problem": problem}
+    return RunState.INTERRUPTED, {"code": "interrupted", "problem": "the process of this run died"}
 
 
 def _no_run(run_id: str) -> NotFoundError:

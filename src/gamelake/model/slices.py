@@ -53,6 +53,19 @@ class Slice:
         return Slice(tuple((name, mine[name]) for name in columns if name in mine))
 
     def agrees_with(self, other: Slice | Mapping[str, str]) -> bool:
-        """True when no shared column differs; a slice without columns agrees with all."""
+        """True when no shared column differs; slices that share none agree."""
         theirs = other.as_dict() if isinstance(other, Slice) else other
         return all(theirs.get(name, value) == value for name, value in self.keys)
+
+    def is_meant_by(self, wanted: Slice) -> bool:
+        """True when somebody who asks for `wanted` asks for this one: they agree, and not for want of a shared column.
+
+        A slice without columns is meant by all, and `all` means every slice.
+
+        >>> Slice.of(day="1", team="a").is_meant_by(Slice.of(day="1"))
+        True
+        >>> Slice.of(day="1").is_meant_by(Slice.of(team="a"))
+        False
+        """
+        apart = self.as_dict().keys().isdisjoint(wanted.as_dict())
+        return self.agrees_with(wanted) and not (apart and self.keys and wanted.keys)

@@ -114,8 +114,8 @@ def assess(
 
 
 def chosen(part: Slice, slices: Sequence[Slice] | None) -> bool:
-    """True when a slice agrees with one of those asked for; None asks for all."""
-    return slices is None or any(part.agrees_with(wanted) for wanted in slices)
+    """True when a slice is meant by one of those asked for; None asks for all."""
+    return slices is None or any(part.is_meant_by(wanted) for wanted in slices)
 
 
 @dataclass(frozen=True)

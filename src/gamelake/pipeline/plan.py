@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from gamelake.errors import UserError, did_you_mean
 from gamelake.pipeline.assess import Known, PlanItem, PlanState, assess, chosen
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from gamelake.model.steps import Step
     from gamelake.pipeline.project import Project
 
-__all__ = ["Plan", "PlanItem", "PlanState", "forced_steps", "plan"]
+__all__ = ["Plan", "PlanItem", "PlanState", "forced_steps", "plan", "selected"]
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,33 @@ def plan(
     `targets` are datasets, steps or layers (see `Graph.named`) and bring along what they need;
     `slices` keeps items that agree with one of them; `force` adds fresh items of the targets.
     """
+    names = selected(project, targets, slices)
     foresight = _Foresight(project, forced_steps(project, targets, force=force), slices)
     items: list[PlanItem] = []
-    for name in project.graph.select(targets):
+    for name in names:
         items += foresight.items(project.graph.steps[name])
     return Plan(tuple(items))
+
+
+def selected(
+    project: Project, targets: Sequence[str] | None, slices: Sequence[Slice] | None = None
+) -> list[str]:
+    """Names of the steps that a request concerns, in order.
+
+    Raises for an unknown target, and UserError for a slice column that none of these steps has.
+    """
+    names = project.graph.select(targets)
+    known = {column: None for name in names for column in _slice_columns(project.graph.steps[name])}
+    for column in (name for part in slices or () for name, _ in part.keys):
+        if column not in known:
+            listed = ", ".join(f"`{name}`" for name in known) or "none"
+            problem = f"no step to run has the slice column `{column}`, there are: {listed}"
+            raise UserError(problem, hint=did_you_mean(column, known))
+    return names
+
+
+def _slice_columns(step: Step) -> tuple[str, ...]:
+    return step.outputs[0].slice_columns  # all outputs of a step have the same
 
 
 def forced_steps(project: Project, targets: Sequence[str] | None, *, force: bool) -> set[str]:

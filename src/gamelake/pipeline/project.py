@@ -74,12 +74,17 @@ class Project:
         return DuckDBEngine(self.settings.cache_folder / "spill", memory=self.settings.memory)
 
     def connect(
-        self, *, as_of: str | None = None, datasets: Sequence[str] | None = None, read_only: bool = True
+        self,
+        *,
+        as_of: str | None = None,
+        datasets: Sequence[str] | None = None,
+        read_only: bool = True,
+        memory: str | None = None,
     ) -> duckdb.DuckDBPyConnection:
         """A connection with every dataset as a view `pack.layer.name`; see `query.connect`."""
         from gamelake.pipeline.query import connect
 
-        return connect(self, as_of=as_of, datasets=datasets, read_only=read_only)
+        return connect(self, as_of=as_of, datasets=datasets, read_only=read_only, memory=memory)
 
     def close(self) -> None:
         """Close what was opened, in reverse order."""

@@ -72,7 +72,8 @@ class Publisher:
         """Audit one staged slice; CheckFailedError when a blocking check says no, and its files are gone then."""
         failpoints.hit("publish.after_stage")
         found = audit(session, output, for_slice, written, content_hash=origin.content_hash)
-        if output.mode is Mode.SNAPSHOT_REPLACE and previous is not None:
+        keeps = found.rows == 0 and output.on_empty is OnEmpty.KEEP  # then nothing is lost
+        if output.mode is Mode.SNAPSHOT_REPLACE and previous is not None and not keeps:
             guard = shrink_result(output, found.rows, previous.rows)
             found = Audit(found.rows, found.content_hash, (*found.results, guard))
         dataset = str(output.dataset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from gamelake.engines.duckdb import machine_config, quoted, scan, spill_folder, translated
+from gamelake.engines.batches import Batches
+from gamelake.engines.duckdb import machine_config, quoted, scan, spill_folder, text_literal, translated
 from gamelake.errors import NotFoundError, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from gamelake.pipeline.project import Project
 
 _BATCH_ROWS = 64 * 1024
-_READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.RELATION}
+_READING = {duckdb.StatementType.SELECT, duckdb.StatementType.RELATION}
+# options hold words only: a text in them could hide where the explained statement begins
+_EXPLAIN = re.compile(r"\s*EXPLAIN\b(\s*ANALYZE\b)?(\s*\(\s*(ANALYZE|FORMAT)\b[\w\s,]*\))?", re.IGNORECASE)
 
 
 def connect(
@@ -34,25 +37,35 @@ def connect(
     as_of: str | None = None,
     datasets: Sequence[str] | None = None,
     read_only: bool = True,
+    memory: str | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Connection where `SELECT … FROM wow.gold.dim_player` works; the caller closes it.
 
     `as_of` is a run id or an ISO time (the project's zone when it names none). Datasets without a
-    slice are empty and typed. Read-only connections see the lake's files and nothing else of the
-    disk; run statements through `select` or `stream`, which refuse what writes.
+    slice are empty and typed; one whose versions of then are no longer kept raises when it is read,
+    NotFoundError through `select` and `stream`. Read-only connections see the files
+    of those datasets and nothing else of the disk; run statements through `select` or `stream`, which refuse
+    what writes. `memory` is the connection's budget when it is not the project's.
     """
     moment = parse_as_of(project, as_of)
     spill = spill_folder(project.settings.cache_folder / "spill")
-    config = {**machine_config(project.settings.memory), "temp_directory": str(spill)}
+    config = {**machine_config(memory or project.settings.memory), "temp_directory": str(spill)}
     connection = duckdb.connect(":memory:", config=config)
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        shown: list[str] = []
         for name, schema in _schemas(project, datasets).items():
-            files = [file for version in _versions(project, str(name), moment) for file in version.files]
+            versions = project.ledger.as_of(str(name), **moment).values()
+            forgotten = _forgotten(versions) if moment else None
+            if forgotten:
+                _create_refusing_view(connection, name, schema, forgotten)
+                continue
+            files = [file for version in versions for file in version.files]
             stored = project.lake.schema(str(name)).names if files else None
             _create_view(connection, name, schema, files, stored)
+            shown += files
         if read_only:
-            _lock(connection, project.lake.folder)
+            _lock(connection, shown)
     except BaseException:
         connection.close()
         raise
@@ -74,10 +87,10 @@ def select(
 
 def stream(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | None = None
-) -> pa.RecordBatchReader:
+) -> Batches:
     """`select` for results larger than memory: batches are computed as they are read."""
     try:
-        return _relation(connection, sql, parameters).to_arrow_reader(_BATCH_ROWS)
+        return Batches(_relation(connection, sql, parameters).to_arrow_reader(_BATCH_ROWS))
     except duckdb.Error as err:
         raise _explained(connection, err) from err
 
@@ -89,11 +102,24 @@ def _relation(
     if len(statements) != 1:
         problem = f"expected one statement, got {len(statements)}"
         raise UserError(problem, hint="run them one after the other")
-    if statements[0].type not in _READING:
-        problem = f"`query` reads only, this is a {statements[0].type.name} statement"
+    kind = statements[0].type
+    if kind == duckdb.StatementType.EXPLAIN:
+        kind = _explained_kind(connection, sql)  # EXPLAIN ANALYZE does what it explains
+    if kind not in _READING:
+        problem = f"`query` reads only, this is a {kind.name} statement"
         raise UserError(problem, hint="datasets are changed by steps and imports")
     # through a relation: DuckDB's other way to Arrow copies every row once more
     return connection.sql(sql, params=list(parameters) if parameters else None)
+
+
+def _explained_kind(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.StatementType:
+    """Kind of the statement after EXPLAIN; EXPLAIN itself when that cannot be told."""
+    head = _EXPLAIN.match(sql)
+    try:
+        rest = connection.extract_statements(sql[head.end() :]) if head else []
+    except duckdb.Error:
+        rest = []
+    return rest[0].type if len(rest) == 1 else duckdb.StatementType.EXPLAIN
 
 
 def parse_as_of(project: Project, text: str | None) -> Mapping[str, Any]:
@@ -116,20 +142,14 @@ def slices_as_of(project: Project, dataset: str, as_of: str | None) -> dict[Slic
     return project.ledger.as_of(dataset, **parse_as_of(project, as_of))
 
 
-def _versions(project: Project, dataset: str, moment: Mapping[str, Any]) -> Iterable[SliceVersion]:
-    versions = project.ledger.as_of(dataset, **moment).values()
-    if moment:
-        _refuse_forgotten(versions)
-    return versions
-
-
-def _refuse_forgotten(versions: Iterable[SliceVersion]) -> None:
+def _forgotten(versions: Iterable[SliceVersion]) -> str | None:
+    """What to tell whoever reads these versions when a file of theirs is gone."""
     from pathlib import Path
 
     for version in versions:
         if not all(Path(file).exists() for file in version.files):
-            problem = f"version {version.version} of `{version.dataset}` {version.slice} is no longer kept"
-            raise NotFoundError(problem, hint="`keep_versions` in gamelake.toml says how many versions stay")
+            return f"version {version.version} of `{version.dataset}` {version.slice} is no longer kept"
+    return None
 
 
 def _schemas(project: Project, wanted: Sequence[str] | None) -> dict[DatasetName, Schema]:
@@ -151,22 +171,39 @@ def _create_view(
     files: Sequence[str],
     stored: Sequence[str] | None,
 ) -> None:
+    view = _view_name(connection, name)
+    connection.execute(f"CREATE OR REPLACE VIEW {view} AS {scan(schema, files, stored=stored)}")
+
+
+def _create_refusing_view(
+    connection: duckdb.DuckDBPyConnection, name: DatasetName, schema: Schema, problem: str
+) -> None:
+    """A view that can be described and not read; its comment is the problem, where `_explained` finds it."""
+    view, told = _view_name(connection, name), text_literal(problem)
+    columns = ", ".join(f"CAST(NULL AS {c.type.sql}) AS {quoted(c.name)}" for c in schema.columns)
+    connection.execute(f"CREATE VIEW {view} AS SELECT {columns} WHERE CAST(error({told}) AS BOOLEAN)")
+    connection.execute(f"COMMENT ON VIEW {view} IS {told}")
+
+
+def _view_name(connection: duckdb.DuckDBPyConnection, name: DatasetName) -> str:
     connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted(name.pack)}")
     layer = f"{quoted(name.pack)}.{quoted(name.layer.value)}"
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
-    connection.execute(
-        f"CREATE OR REPLACE VIEW {layer}.{quoted(name.name)} AS {scan(schema, files, stored=stored)}"
-    )
+    return f"{layer}.{quoted(name.name)}"
 
 
-def _lock(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    connection.execute("SET allowed_directories = ?", [[str(folder)]])
+def _lock(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
+    connection.execute("SET allowed_paths = ?", [list(files)])
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
 
 def _explained(connection: duckdb.DuckDBPyConnection, err: duckdb.Error) -> UserError:
     """A mistake in a query is the mistake of whoever typed it, not of a layout."""
+    if isinstance(err, duckdb.InvalidInputException):
+        for (problem,) in connection.execute(_REFUSALS).fetchall():
+            if problem in str(err):
+                return NotFoundError(problem, hint=_KEPT)
     known = translated(err)
     hint = known.hint
     if isinstance(err, duckdb.CatalogException):
@@ -183,4 +220,6 @@ def _nearest(word: str, names: Sequence[str]) -> str | None:
     return f"did you mean `{full[near[0]]}`?" if near else None
 
 
+_KEPT = "`keep_versions` in gamelake.toml says how many versions stay"
+_REFUSALS = "SELECT comment FROM duckdb_views() WHERE NOT internal AND comment IS NOT NULL"
 _VIEWS = "SELECT database_name, schema_name, view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL"

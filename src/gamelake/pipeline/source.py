@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from gamelake.model.publish import Receipt
+    from gamelake.model.publish import Receipt, StagedSlice
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Output
     from gamelake.pipeline.events import Listener
@@ -63,7 +63,8 @@ class SourceRun:
         project.lake.ensure_table(output)
         current = project.ledger.current(str(output.dataset))
         hashes, marks = content_hashes or {}, fingerprints or {}
-        staged = []
+        staged: list[StagedSlice] = []
+        ours: set[str] = set()
         with (
             project.engine.session() as session,
             self._cancel.guarding(session),
@@ -73,12 +74,14 @@ class SourceRun:
                 self._cancel.check()
                 written = [w for w in (self._stage(stage, output, part, c) for c in contents) if w]
                 written += stage.written(str(output.dataset), part)
+                ours |= {found.file.path for found in written}
                 origin = Origin(self.run_id, self._name, marks.get(part, ""), content_hash=hashes.get(part))
                 candidate = self._publisher.examine(session, output, part, written, origin, current.get(part))
                 staged.append(candidate.staged)
         new = [s for s in staged if not _is_there(current.get(s.slice), s.content_hash)]
-        for dropped in (s for s in staged if s not in new):
-            _remove(dropped.files)
+        published = {file.path for s in new for file in s.files}
+        live = {file for version in current.values() for file in version.files}
+        _remove(ours - published - live)  # a slice that `on_empty` keeps is staged as its live files
         receipt = self._publisher.publish(output, new, self._name) if new else None
         self._save_task(
             [str(s.slice) for s in staged], sum(s.rows for s in new), seconds_since(project.clock, start)
@@ -137,6 +140,6 @@ def _is_there(current: Any, content_hash: str) -> bool:
     return current is not None and current.content_hash == content_hash
 
 
-def _remove(files: Iterable[StagedFile]) -> None:
+def _remove(files: Iterable[str]) -> None:
     for file in files:
-        Path(file.path).unlink(missing_ok=True)
+        Path(file).unlink(missing_ok=True)

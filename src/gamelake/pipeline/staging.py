@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gamelake.pipeline.publish import Publisher
 
     Rows: TypeAlias = pa.Table | pa.RecordBatch | pa.RecordBatchReader
+    _Piece: TypeAlias = list[pa.Table] | pa.RecordBatchReader
     _Target: TypeAlias = tuple[str, Slice]
 
 _FLUSH_BYTES = 64 * 1_048_576  # rows held back so that many small writes make one file
@@ -36,7 +37,8 @@ _HANDED_OVER = "gamelake_rows"
 class RowStage:
     """Collects rows by output and slice, and writes them to staged files in pieces of useful size.
 
-    Writing goes on in the background, at most one piece at a time, while the step makes the next one.
+    Writing goes on in the background, at most one piece at a time, while the step makes the next one. What
+    goes wrong there is kept for the slice it happened to.
     Needs a session that nobody else uses. Close it, or use it in a `with`.
     """
 
@@ -47,14 +49,20 @@ class RowStage:
         self._waiting: dict[_Target, _Pile] = defaultdict(_Pile)
         self._written: dict[_Target, list[Written]] = defaultdict(list)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="staging")
-        self._under_way: Future[None] | None = None
+        self._under_way: tuple[_Target, Future[None]] | None = None
+        self._errors: dict[_Target, BaseException] = {}
 
     def add(self, dataset: str, for_slice: Slice, rows: Rows) -> None:
-        """Stage rows; a reader is streamed to disk at once, tables wait until there are enough of them."""
+        """Stage rows; a reader is streamed to disk at once, tables wait until there are enough of them.
+
+        Rows that do not fit are told by `written`: until then the step goes on for its other slices.
+        """
         import pyarrow as pa
 
         output = self._output(dataset)
         _refuse_other_columns(output, rows.schema.names)
+        if (dataset, for_slice) in self._errors:
+            return  # nobody will publish this slice
         if isinstance(rows, pa.RecordBatch):
             rows = pa.Table.from_batches([rows])
         if not isinstance(rows, pa.Table):
@@ -71,9 +79,11 @@ class RowStage:
             self._flush(self._output(largest[0]), largest[1])
 
     def written(self, dataset: str, for_slice: Slice) -> list[Written]:
-        """Files of one output slice, everything added so far included."""
+        """Files of one output slice, everything added so far included; raises what writing any of it raised."""
         self._flush(self._output(dataset), for_slice)
         self._settle()
+        if (dataset, for_slice) in self._errors:
+            raise self._errors[dataset, for_slice]
         return self._written[dataset, for_slice]
 
     def close(self) -> None:
@@ -95,23 +105,31 @@ class RowStage:
         return self._outputs[dataset]
 
     def _flush(self, output: Output, for_slice: Slice) -> None:
-        import pyarrow as pa
-
         pile = self._waiting.pop((str(output.dataset), for_slice), None)
         if pile is not None:
-            self._write(output, for_slice, pa.concat_tables(pile.tables))
+            self._write(output, for_slice, pile.tables)
 
-    def _write(self, output: Output, for_slice: Slice, rows: Rows) -> None:
+    def _write(self, output: Output, for_slice: Slice, rows: _Piece) -> None:
         self._settle()  # one piece at a time: that bounds memory, and one session does one thing
-        self._under_way = self._writer.submit(self._write_now, output, for_slice, rows)
+        target = (str(output.dataset), for_slice)
+        self._under_way = target, self._writer.submit(self._write_now, output, for_slice, rows)
 
     def _settle(self) -> None:
-        """Wait for the piece under way; raises what its writing raised."""
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            under_way.result()
+        """Wait for the piece under way; raises at once what is not the fault of its rows (a full disk, a cancel)."""
+        if self._under_way is None:
+            return
+        (target, future), self._under_way = self._under_way, None
+        error = future.exception()
+        if error is None:
+            return
+        self._errors.setdefault(target, error)
+        if not isinstance(error, LayoutError):
+            raise error
 
-    def _write_now(self, output: Output, for_slice: Slice, rows: Rows) -> None:
+    def _write_now(self, output: Output, for_slice: Slice, piece: _Piece) -> None:
+        import pyarrow as pa
+
+        rows = pa.concat_tables(piece) if isinstance(piece, list) else piece
         connection = self._session.connection
         connection.register(_HANDED_OVER, rows)
         try:

@@ -19,7 +19,7 @@ from gamelake.model.checks import Severity
 from gamelake.model.runs import SliceState
 from gamelake.model.slices import Slice
 from gamelake.model.steps import SqlStep
-from gamelake.pipeline.assess import Assessment, assess
+from gamelake.pipeline.assess import Assessment, PlanState, assess
 from gamelake.pipeline.events import Progress, seconds_since
 from gamelake.pipeline.freshness import versions_read
 from gamelake.pipeline.places import placed, refuse_misnamed
@@ -29,9 +29,10 @@ from gamelake.pipeline.staging import BatchContext, RowStage, progress_teller
 from gamelake.pipeline.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gamelake.engines.base import Session, Written
+    from gamelake.ledger.rows import SliceVersion
     from gamelake.model.steps import PythonStep, Step
     from gamelake.pipeline.assess import PlanItem
     from gamelake.pipeline.events import ProgressKind
@@ -54,6 +55,7 @@ class StepRun:
         self._result = StepResult(step.name)
         self._batches = 0
         self._total = 0
+        self._previous: Mapping[str, Mapping[Slice, SliceVersion]] = {}
 
     def run(self) -> StepResult:
         """Do it all; failures end up in the result, only a cancel is raised."""
@@ -87,6 +89,7 @@ class StepRun:
             yield
 
     def _build(self, found: Assessment) -> None:
+        self._previous = found.previous
         work = self._unblocked([item for item in found.items if item.is_work])
         self._result.fresh = len(found.items) - len(work) - len(self._result.blocked)
         self._total = len(work)
@@ -101,7 +104,7 @@ class StepRun:
                 self._scope.cancel.check()
                 self._run_batch(batch, found)
         except LayoutError as err:  # nothing of this step can be built
-            self._fail(work[0].slice, err, everything=True)
+            self._fail(work[0], err, everything=True)
         self._tell("step_finished", seconds=seconds_since(self._project.clock, start))
 
     def _unblocked(self, work: Sequence[PlanItem]) -> list[PlanItem]:
@@ -130,6 +133,7 @@ class StepRun:
             raise
         except LayoutError as err:
             task.save("failed", error=err)
+            self._give_up(batch, err.problem)
             raise
         except Exception as err:
             if self._scope.cancel.asked:  # what a cancel interrupts may say so in its own words
@@ -143,7 +147,19 @@ class StepRun:
 
     def _stop(self, batch: Sequence[PlanItem], task: Task) -> None:
         task.save("cancelled")
-        self._mark([item.slice for item in batch], SliceState.FAILED, "cancelled")
+        self._give_up(batch, "cancelled")
+
+    def _give_up(self, items: Sequence[PlanItem], detail: str) -> None:
+        """Mark what was not built as failed; a slice that was rebuilt only by force is as good as before."""
+        done = {*self._result.built, *(failure.slice for failure in self._result.failed)}
+        open_items = [item for item in items if item.slice not in done]
+        fresh = [item.slice for item in open_items if item.state is PlanState.FORCED]
+        failed = [item.slice for item in open_items if item.state is not PlanState.FORCED]
+        self._mark(failed, SliceState.FAILED, detail)
+        for dataset, versions in self._previous.items():
+            for part in fresh:
+                run_id = versions[part].run_id
+                self._project.ledger.mark_slice(dataset, part, SliceState.PUBLISHED, run_id)
 
     def _mark(self, slices: Sequence[Slice], state: SliceState, detail: str = "") -> None:
         for output in self._step.outputs:
@@ -254,7 +270,7 @@ class StepRun:
         try:
             yield
         except (CheckFailedError, LayoutError) as err:
-            self._fail(item.slice, err)
+            self._fail(item, err)
 
     def _publish(self, candidates: Sequence[Sequence[Candidate]]) -> None:
         self._mark([passed[0].staged.slice for passed in candidates], SliceState.AUDITED)
@@ -283,18 +299,23 @@ class StepRun:
         known = err if isinstance(err, GamelakeError) else _unexpected(self._step, err)
         task.save("failed", error=known, traceback="" if known is err else _trace(err))
         if len(batch) == 1:
-            self._fail(batch[0].slice, known)
+            self._fail(batch[0], known)
             return
         failed = {failure.slice for failure in self._result.failed}
-        for item in batch:
-            if item.slice not in failed:
-                self._scope.cancel.check()
-                self._run_batch([item], found)
+        try:
+            for item in batch:
+                if item.slice not in failed:
+                    self._scope.cancel.check()
+                    self._run_batch([item], found)
+        except (CancelledRunError, LayoutError) as stop:
+            self._give_up(batch, "cancelled" if isinstance(stop, CancelledRunError) else stop.problem)
+            raise
 
-    def _fail(self, part: Slice, err: GamelakeError, *, everything: bool = False) -> None:
+    def _fail(self, item: PlanItem, err: GamelakeError, *, everything: bool = False) -> None:
+        part = item.slice
+        self._give_up([item], err.problem)
         self._result.failed.append(FailedSlice(part, err))
         self._scope.failures.add(self._step.outputs, Slice() if everything else part)
-        self._mark([part], SliceState.FAILED, err.problem)
         self._tell("slice_failed", message=f"{part}: {err.problem}")
 
     def _tell(self, kind: ProgressKind, *, seconds: float = 0.0, message: str = "") -> None:

@@ -15,6 +15,7 @@ from gamelake.http.security import LOOPBACK
 from gamelake.packs import load_target, project_packs
 from gamelake.present.pages import STATIC, NavLink, Pages, Statics
 from gamelake.web import datasets, home, query, reference, run_pages
+from gamelake.web.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,7 @@ def create_app(
     )
     app.state.project = project
     app.state.limits = limits or HttpLimits()
+    app.state.queries = Queries(project, app.state.limits)
     app.state.streams = Streams(app.state.limits.max_streams)
     app.state.panels = [link.panel for pack in chosen for link in pack.pages if link.panel]
     app.state.pages = _pages(project, chosen)

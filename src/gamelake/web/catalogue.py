@@ -23,16 +23,16 @@ from gamelake.web.models import (
     SliceInfo,
     VersionInfo,
 )
-from gamelake.web.statement import fetch_rows, time_limit
+from gamelake.web.statement import fetch_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gamelake.http.limits import HttpLimits
     from gamelake.ledger.rows import CheckRow, SliceStateRow, SliceVersion
     from gamelake.model.schema import Schema
     from gamelake.model.steps import Output, Step
     from gamelake.pipeline.project import Project
+    from gamelake.web.queries import Queries
 
 MAX_SLICES, MAX_VERSIONS, MAX_CHECKS = 500, 200, 200
 _ORDER = {Layer.BRONZE: 0, Layer.SILVER: 1, Layer.GOLD: 2}
@@ -61,7 +61,7 @@ def require(project: Project, dataset: str) -> str:
 def summaries(project: Project) -> list[DatasetSummary]:
     """All datasets, by layer, then name."""
     states: dict[str, list[SliceStateRow]] = defaultdict(list)
-    for row in project.ledger.slice_states():
+    for row in _attempts(project):
         states[row.dataset].append(row)
     return [_summary(project, name, states[name]) for name in dataset_names(project)]
 
@@ -72,7 +72,7 @@ def detail(project: Project, dataset: str) -> DatasetDetail:
     output = project.graph.outputs.get(name)
     current = project.ledger.current(name)
     versions = project.ledger.versions(name)
-    states = project.ledger.slice_states(name)
+    states = _attempts(project, name)
     above, below = neighbours(project, name)
     return DatasetDetail(
         summary=_summary(project, name, states),
@@ -130,14 +130,14 @@ def lineage(project: Project, dataset: str | None = None) -> Drawing:
     return draw(nodes, edges)
 
 
-def sample(project: Project, dataset: str, limits: HttpLimits, limit: int = 20) -> Rows:
+def sample(project: Project, dataset: str, queries: Queries, limit: int = 20) -> Rows:
     """Some rows of a dataset; none when it was never published."""
     name = require(project, dataset)
     if not any(version.files for version in project.ledger.current(name).values()):
         return Rows(columns=[], rows=[], truncated=False, seconds=0.0)
     quoted = ".".join(f'"{part}"' for part in name.split("."))
-    with project.connect(datasets=[name]) as connection, time_limit(connection, limits.statement_seconds):
-        return fetch_rows(connection, f"SELECT * FROM {quoted}", limit)
+    with queries.connection([name]) as connection:
+        return fetch_rows(connection, f"SELECT * FROM {quoted}", limit, queries.limits.max_answer_bytes)
 
 
 def check_info(row: CheckRow, *, rows: bool = True) -> CheckInfo:
@@ -177,6 +177,13 @@ def _reach(start: str, edges: Sequence[tuple[str, str]]) -> set[str]:
         found |= new
         waiting.extend(new)
     return found
+
+
+def _attempts(project: Project, dataset: str | None = None) -> list[SliceStateRow]:
+    """Where attempts at slices stand, without those a run left half done when it ended."""
+    alive = set(project.ledger.live_runs())
+    states = project.ledger.slice_states(dataset)
+    return [row for row in states if row.state not in _WORKING or row.run_id in alive]
 
 
 def _summary(project: Project, name: str, states: Sequence[SliceStateRow]) -> DatasetSummary:

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gamelake.http.context import PROBLEMS, LimitsDep, OpenRowsDep, ProjectDep
+from gamelake.http.context import PROBLEMS, OpenRowsDep, ProjectDep
 from gamelake.model.names import Layer
 from gamelake.present.pages import pages_of
 from gamelake.web import catalogue
 from gamelake.web.models import CheckInfo, DatasetDetail, DatasetSummary, Rows
+from gamelake.web.queries import QueriesDep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +52,8 @@ def dataset_page(request: Request, project: ProjectDep, name: str) -> Response:
 
 
 @router.get("/datasets/{name}/sample", include_in_schema=False)
-def sample_part(request: Request, project: OpenRowsDep, limits: LimitsDep, name: str) -> Response:
-    found = catalogue.sample(project, name, limits)
+def sample_part(request: Request, project: OpenRowsDep, queries: QueriesDep, name: str) -> Response:
+    found = catalogue.sample(project, name, queries)
     return pages_of(request).render(request, "core/sample_part.html", result=found, name=name)
 
 
@@ -68,9 +69,9 @@ def get_dataset(project: ProjectDep, name: str) -> DatasetDetail:
 
 @router.get("/api/v1/datasets/{name}/rows", tags=["datasets"], summary="Some of its rows", responses=PROBLEMS)
 def get_rows(
-    project: OpenRowsDep, limits: LimitsDep, name: str, limit: Annotated[int, Query(ge=1, le=1000)] = 20
+    project: OpenRowsDep, queries: QueriesDep, name: str, limit: Annotated[int, Query(ge=1, le=1000)] = 20
 ) -> Rows:
-    return catalogue.sample(project, name, limits, limit)
+    return catalogue.sample(project, name, queries, limit)
 
 
 def check_history(checks: Sequence[CheckInfo], marks: int = 30) -> list[tuple[str, list[CheckInfo]]]:

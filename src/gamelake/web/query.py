@@ -8,22 +8,22 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import pyarrow as pa
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi import Query as Param
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from gamelake.http.context import PROBLEMS, LimitsDep, OpenRowsDep
+from gamelake.http.context import PROBLEMS, OpenRowsDep, own_site_of
 from gamelake.present.pages import pages_of
 from gamelake.present.rows import jsonable, rows_of, write_csv, write_parquet
 from gamelake.web import catalogue
 from gamelake.web.models import QueryRequest, Rows
-from gamelake.web.statement import check_statement, fetch_rows, time_limit
+from gamelake.web.queries import Queries, QueriesDep
+from gamelake.web.statement import LimitedBatches, check_statement, fetch_rows
 
 if TYPE_CHECKING:
-    from gamelake.http.limits import HttpLimits
+    from gamelake.engines.batches import Batches
     from gamelake.pipeline.project import Project
 
 router = APIRouter()
@@ -36,9 +36,12 @@ PAGE_ROWS = 500
 
 
 @router.get("/query", include_in_schema=False)
-def query_page(request: Request, project: OpenRowsDep, limits: LimitsDep, sql: str = "") -> Response:
+def query_page(request: Request, project: OpenRowsDep, queries: QueriesDep, sql: str = "") -> Response:
     partial = request.headers.get("hx-request") == "true"
-    result = run_statement(project, limits, sql, PAGE_ROWS) if sql.strip() else None
+    result = None
+    if sql.strip():
+        own_site_of(request)
+        result = run_statement(project, queries, sql, PAGE_ROWS)
     return pages_of(request).render(
         request,
         "core/query_part.html" if partial else "core/query.html",
@@ -51,8 +54,8 @@ def query_page(request: Request, project: OpenRowsDep, limits: LimitsDep, sql: s
 
 
 @router.post("/api/v1/query", tags=["query"], summary="Rows of one SELECT", responses=PROBLEMS)
-def post_query(project: OpenRowsDep, limits: LimitsDep, wanted: QueryRequest) -> Rows:
-    return run_statement(project, limits, wanted.sql, wanted.limit)
+def post_query(project: OpenRowsDep, queries: QueriesDep, wanted: QueryRequest) -> Rows:
+    return run_statement(project, queries, wanted.sql, wanted.limit)
 
 
 @router.get(
@@ -61,21 +64,22 @@ def post_query(project: OpenRowsDep, limits: LimitsDep, wanted: QueryRequest) ->
     summary="The rows of one SELECT as a file",
     responses={200: {"content": {kind.partition(";")[0]: {} for kind in _MEDIA.values()}}, **PROBLEMS},
     response_class=FileResponse,
+    dependencies=[Depends(own_site_of)],
 )
 def download(
     project: OpenRowsDep,
-    limits: LimitsDep,
+    queries: QueriesDep,
     form: Literal["csv", "json", "parquet"],
     sql: Annotated[str, Param(description="One SELECT over the project's datasets")],
 ) -> Response:
-    """At most `max_export_rows` rows; `json` is one array of objects."""
+    """At most `max_export_rows` rows and `max_export_bytes`; `json` is one array of objects."""
     folder = project.settings.cache_folder / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(suffix=f".{form}", dir=folder)
     os.close(handle)
     file = Path(name)
     try:
-        _export(project, limits, sql, file, form)
+        _export(project, queries, sql, file, form)
     except BaseException:
         file.unlink(missing_ok=True)
         raise
@@ -83,26 +87,29 @@ def download(
     return FileResponse(file, media_type=_MEDIA[form], filename=f"gamelake.{form}", background=cleaned)
 
 
-def run_statement(project: Project, limits: HttpLimits, sql: str, limit: int) -> Rows:
-    """Check the statement, then read at most `limit` rows within the time limit."""
+def run_statement(project: Project, queries: Queries, sql: str, limit: int) -> Rows:
+    """Check the statement, then read at most `limit` rows within the limits."""
+    limits = queries.limits
     text = check_statement(sql, catalogue.dataset_names(project), max_chars=limits.max_statement_chars)
-    with project.connect() as connection, time_limit(connection, limits.statement_seconds):
-        return fetch_rows(connection, text, min(limit, limits.max_rows))
+    with queries.connection() as connection:
+        return fetch_rows(connection, text, min(limit, limits.max_rows), limits.max_answer_bytes)
 
 
-def _export(project: Project, limits: HttpLimits, sql: str, file: Path, form: str) -> None:
+def _export(project: Project, queries: Queries, sql: str, file: Path, form: str) -> None:
+    limits = queries.limits
     text = check_statement(sql, catalogue.dataset_names(project), max_chars=limits.max_statement_chars)
-    with project.connect() as connection, time_limit(connection, limits.statement_seconds):
+    with queries.connection() as connection:
         found = connection.sql(f"SELECT * FROM ({text}\n) LIMIT {limits.max_export_rows}")
-        _WRITERS[form](found.to_arrow_reader(20_000), file)
+        reader = found.to_arrow_reader(20_000)
+        _WRITERS[form](LimitedBatches(reader, "max_export_bytes", limits.max_export_bytes), file)
 
 
-def _write_csv(reader: pa.RecordBatchReader, file: Path) -> None:
+def _write_csv(reader: Batches, file: Path) -> None:
     with file.open("w", encoding="utf-8", newline="") as handle:
         write_csv(reader, handle)
 
 
-def _write_json(reader: pa.RecordBatchReader, file: Path) -> None:
+def _write_json(reader: Batches, file: Path) -> None:
     names = reader.schema.names
     with file.open("w", encoding="utf-8") as handle:
         handle.write("[")
