@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import anyio
 import pytest
 from starlette.requests import Request
@@ -37,7 +39,9 @@ def read(response, *, until=None, seconds=2.0, then=None):
             await response.body_iterator.aclose()
         return text
 
-    return anyio.run(run)
+    # in a thread of its own: a browser test in the same process keeps a loop open in this one
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(anyio.run, run).result()
 
 
 def ids(text):
