@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gamelake.engines.footers import footer_facts
 from gamelake.errors import CheckFailedError, LayoutError, StoreError
 from gamelake.jobs.local import run_now
 from gamelake.model.slices import Slice
@@ -15,7 +16,6 @@ from gamelake.model.steps import OnEmpty
 from gamelake.pipeline import audit as audit_module
 from gamelake.pipeline import staging
 from gamelake.pipeline.execute import RunRequest
-from gamelake.pipeline.facts import footer_facts
 from gamelake.pipeline.publish import Publisher
 from gamelake.pipeline.source import source_run
 from sample_project import CLEAN, RAW, contents, import_scores, scores, some_rows
@@ -112,7 +112,7 @@ def test_many_small_piles_are_bounded_together(project, monkeypatch) -> None:
     monkeypatch.setattr(staging, "_FLUSH_BYTES", 2_000)
     publisher = Publisher(project, "run")
     project.lake.ensure_table(CLEAN)
-    with project.engine.session() as session, staging.RowStage(session, publisher, [CLEAN]) as stage:
+    with staging.RowStage(publisher, [CLEAN]) as stage:
         for day in range(1, 29):
             part = Slice.of(day=f"2026-01-{day:02d}")
             rows = pa.table({"day": [f"2026-01-{day:02d}"] * 20, "player": ["p"] * 20, "score": range(20)})
@@ -198,7 +198,7 @@ def test_an_error_of_the_machine_is_told_at_once_and_again(project, monkeypatch)
     rows = pa.table({"day": ["2026-01-01"], "player": ["p"], "score": [1]})
     part, other = Slice.of(day="2026-01-01"), Slice.of(day="2026-01-02")
     publisher = Publisher(project, "run")
-    with project.engine.session() as session, staging.RowStage(session, publisher, [CLEAN]) as stage:
+    with staging.RowStage(publisher, [CLEAN]) as stage:
         full = StoreError("the disk is full")
         monkeypatch.setattr(publisher, "stage_path", lambda _: raising(full))
         stage.add("toy.silver.clean", part, rows)

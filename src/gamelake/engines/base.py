@@ -31,6 +31,7 @@ class Written:
 
     file: StagedFile
     facts: Mapping[str, ColumnFacts] = field(default_factory=dict, hash=False)
+    digest: str | None = None  # of the file's bytes, where the same rows always give the same bytes
 
 
 class Session(Protocol):

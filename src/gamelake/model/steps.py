@@ -72,6 +72,10 @@ class StepContext(Protocol):
         """Stage rows of one output slice; may be called several times for a slice."""
         ...
 
+    def finish(self, for_slice: Slice) -> None:
+        """Say that no more rows come for this slice, so that they are written while the step goes on; optional."""
+        ...
+
     def progress(self, done: float, total: float, unit: str = "rows") -> None:
         """Report how far this batch is; also where a cancelled run stops."""
         ...

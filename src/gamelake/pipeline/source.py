@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gamelake.engines.base import Written
+from gamelake.engines.footers import footer_facts
 from gamelake.ledger.rows import TaskRow
 from gamelake.model.publish import StagedFile
 from gamelake.pipeline.events import Cancel, Progress, Reporter, seconds_since
-from gamelake.pipeline.facts import footer_facts
 from gamelake.pipeline.publish import Origin, Publisher, recover
 from gamelake.pipeline.staging import RowStage
 from gamelake.stores.footers import read_footer
@@ -68,12 +69,13 @@ class SourceRun:
         with (
             project.engine.session() as session,
             self._cancel.guarding(session),
-            RowStage(session, self._publisher, [output]) as stage,
+            RowStage(self._publisher, [output]) as stage,
         ):
             for part, contents in slices.items():
                 self._cancel.check()
                 written = [w for w in (self._stage(stage, output, part, c) for c in contents) if w]
-                written += stage.written(str(output.dataset), part)
+                # a source may give the same rows in another order, which their bytes would not forgive
+                written += [replace(w, digest=None) for w in stage.written(str(output.dataset), part)]
                 ours |= {found.file.path for found in written}
                 origin = Origin(self.run_id, self._name, marks.get(part, ""), content_hash=hashes.get(part))
                 candidate = self._publisher.examine(session, output, part, written, origin, current.get(part))

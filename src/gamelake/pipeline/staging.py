@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import defaultdict
+from collections import defaultdict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from gamelake.errors import LayoutError, NotFoundError, did_you_mean
 from gamelake.pipeline.events import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import duckdb
     import pyarrow as pa
@@ -27,29 +27,26 @@ if TYPE_CHECKING:
     from gamelake.pipeline.publish import Publisher
 
     Rows: TypeAlias = pa.Table | pa.RecordBatch | pa.RecordBatchReader
-    _Piece: TypeAlias = list[pa.Table] | pa.RecordBatchReader
     _Target: TypeAlias = tuple[str, Slice]
 
 _FLUSH_BYTES = 64 * 1_048_576  # rows held back so that many small writes make one file
-_HANDED_OVER = "gamelake_rows"
+_WRITERS = 2
 
 
 class RowStage:
     """Collects rows by output and slice, and writes them to staged files in pieces of useful size.
 
-    Writing goes on in the background, at most one piece at a time, while the step makes the next one. What
-    goes wrong there is kept for the slice it happened to.
-    Needs a session that nobody else uses. Close it, or use it in a `with`.
+    Writing goes on in the background while the step makes more. What goes wrong there is kept for the slice it
+    happened to. Close it, or use it in a `with`.
     """
 
-    def __init__(self, session: Session, publisher: Publisher, outputs: Sequence[Output]) -> None:
-        self._session = session
+    def __init__(self, publisher: Publisher, outputs: Sequence[Output]) -> None:
         self._publisher = publisher
         self._outputs = {str(output.dataset): output for output in outputs}
         self._waiting: dict[_Target, _Pile] = defaultdict(_Pile)
-        self._written: dict[_Target, list[Written]] = defaultdict(list)
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="staging")
-        self._under_way: tuple[_Target, Future[None]] | None = None
+        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="staging")
+        self._pieces: dict[_Target, list[_Piece]] = defaultdict(list)
+        self._open: deque[tuple[_Target, _Piece]] = deque()  # not known to be written
         self._errors: dict[_Target, BaseException] = {}
 
     def add(self, dataset: str, for_slice: Slice, rows: Rows) -> None:
@@ -66,8 +63,8 @@ class RowStage:
         if isinstance(rows, pa.RecordBatch):
             rows = pa.Table.from_batches([rows])
         if not isinstance(rows, pa.Table):
-            self._write(output, for_slice, rows)
-            self._settle()  # the reader may be bound to the caller's thread of work
+            self._write(output, for_slice, _gathered(rows), 0)
+            self._settle(0)  # the reader may be bound to the caller's thread of work
             return
         pile = self._waiting[dataset, for_slice]
         pile.tables.append(rows)
@@ -78,17 +75,25 @@ class RowStage:
             largest = max(self._waiting, key=lambda target: self._waiting[target].bytes)
             self._flush(self._output(largest[0]), largest[1])
 
+    def finish(self, for_slice: Slice) -> None:
+        """No more rows come for this slice: write what waits while the step goes on with the next."""
+        for output in self._outputs.values():
+            self._flush(output, for_slice)
+
     def written(self, dataset: str, for_slice: Slice) -> list[Written]:
         """Files of one output slice, everything added so far included; raises what writing any of it raised."""
         self._flush(self._output(dataset), for_slice)
-        self._settle()
-        if (dataset, for_slice) in self._errors:
-            raise self._errors[dataset, for_slice]
-        return self._written[dataset, for_slice]
+        target = (dataset, for_slice)
+        pieces = self._pieces[target]
+        while any(not piece.settled for piece in pieces):
+            self._settle_oldest()
+        if target in self._errors:
+            raise self._errors[target]
+        return [found for piece in pieces if (found := piece.work.result()) is not None]
 
     def close(self) -> None:
         """End the background work; rows that were not asked for are lost."""
-        self._writer.shutdown(cancel_futures=True)
+        self._writers.shutdown(cancel_futures=True)
 
     def __enter__(self) -> Self:
         return self
@@ -107,38 +112,46 @@ class RowStage:
     def _flush(self, output: Output, for_slice: Slice) -> None:
         pile = self._waiting.pop((str(output.dataset), for_slice), None)
         if pile is not None:
-            self._write(output, for_slice, pile.tables)
+            import pyarrow as pa
 
-    def _write(self, output: Output, for_slice: Slice, rows: _Piece) -> None:
-        self._settle()  # one piece at a time: that bounds memory, and one session does one thing
+            self._write(output, for_slice, [pa.concat_tables(pile.tables)], pile.bytes)
+
+    def _write(self, output: Output, for_slice: Slice, tables: Iterable[pa.Table], size: int) -> None:
+        self._settle(2 * _FLUSH_BYTES - size)  # that bounds memory
         target = (str(output.dataset), for_slice)
-        self._under_way = target, self._writer.submit(self._write_now, output, for_slice, rows)
+        work = self._writers.submit(self._write_now, output, tables)
+        piece = _Piece(work, size)
+        self._pieces[target].append(piece)
+        self._open.append((target, piece))
 
-    def _settle(self) -> None:
-        """Wait for the piece under way; raises at once what is not the fault of its rows (a full disk, a cancel)."""
-        if self._under_way is None:
-            return
-        (target, future), self._under_way = self._under_way, None
-        error = future.exception()
-        if error is None:
-            return
-        self._errors.setdefault(target, error)
-        if not isinstance(error, LayoutError):
-            raise error
+    def _settle(self, most: int) -> None:
+        """Wait until at most so many bytes are being written (with 0: until nothing is)."""
+        while self._open and (not most or sum(piece.size for _, piece in self._open) > most):
+            self._settle_oldest()
 
-    def _write_now(self, output: Output, for_slice: Slice, piece: _Piece) -> None:
-        import pyarrow as pa
+    def _settle_oldest(self) -> None:
+        """Wait for a piece; raises at once what is not the fault of its rows (a full disk, a cancel)."""
+        target, piece = self._open.popleft()
+        error = piece.work.exception()
+        piece.settled = True
+        if error is not None:
+            self._errors.setdefault(target, error)
+            if not isinstance(error, LayoutError):
+                raise error
 
-        rows = pa.concat_tables(piece) if isinstance(piece, list) else piece
-        connection = self._session.connection
-        connection.register(_HANDED_OVER, rows)
-        try:
-            path = self._publisher.stage_path(output)
-            written = self._session.write(f"SELECT * FROM {_HANDED_OVER}", output.schema, path)
-        finally:
-            connection.unregister(_HANDED_OVER)
-        if written is not None:
-            self._written[str(output.dataset), for_slice].append(written)
+    def _write_now(self, output: Output, tables: Iterable[pa.Table]) -> Written | None:
+        from gamelake.engines.arrow import write_rows
+
+        return write_rows(tables, output.schema, self._publisher.stage_path(output))
+
+
+@dataclass
+class _Piece:
+    """Rows of one target on their way into one file."""
+
+    work: Future[Written | None]
+    size: int
+    settled: bool = False
 
 
 @dataclass
@@ -147,6 +160,22 @@ class _Pile:
 
     tables: list[pa.Table] = field(default_factory=list)
     bytes: int = 0
+
+
+def _gathered(batches: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """The batches of a stream in pieces of useful size."""
+    import pyarrow as pa
+
+    pile: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        pile.append(batch)
+        size += batch.nbytes
+        if size >= _FLUSH_BYTES:
+            yield pa.Table.from_batches(pile)
+            pile, size = [], 0
+    if pile:
+        yield pa.Table.from_batches(pile)
 
 
 def _refuse_other_columns(output: Output, names: Sequence[str]) -> None:
@@ -209,6 +238,10 @@ class BatchContext:
             problem = f"`{self._step.name}` wrote slice {for_slice}, which is not in its batch"
             raise LayoutError(problem, hint="write only the slices in `context.slices`")
         self._stage.add(dataset, for_slice, rows)
+
+    def finish(self, for_slice: Slice) -> None:
+        """See `StepContext.finish`."""
+        self._stage.finish(for_slice)
 
     def progress(self, done: float, total: float, unit: str = "rows") -> None:
         """See `StepContext.progress`."""

@@ -214,9 +214,7 @@ class StepRun:
         settings = self._project.settings.section(step.outputs[0].dataset.pack)
         engine = self._project.engine
         with (
-            engine.session() as writing,
-            self._scope.cancel.guarding(writing),
-            RowStage(writing, self._publisher, step.outputs) as stage,
+            RowStage(self._publisher, step.outputs) as stage,
             BatchContext(
                 step,
                 [item.slice for item in batch],

@@ -92,18 +92,18 @@ class BossWatch:
         if not rows.size:
             return
         inside = pulls >= 0
-        info = rows[:, shapes.C_INFO]
+        info = rows[shapes.C_INFO]
         is_player = self._night.is_player
         foe = np.where(
-            info == rows[:, shapes.C_TARGET], rows[:, shapes.C_TARGET_FLAGS], rows[:, shapes.C_SOURCE_FLAGS]
+            info == rows[shapes.C_TARGET], rows[shapes.C_TARGET_FLAGS], rows[shapes.C_SOURCE_FLAGS]
         )  # fmt: skip
         speaks = inside & (info >= 0) & ~is_player[info] & ((foe & _HOSTILE) != 0)
         self._health(batch, np.flatnonzero(speaks))
-        target = rows[:, shapes.C_TARGET]
+        target = rows[shapes.C_TARGET]
         hit = inside & (target >= 0) & ~is_player[target]
-        subevent = rows[:, shapes.C_SUBEVENT]
+        subevent = rows[shapes.C_SUBEVENT]
         self._damage(batch, np.flatnonzero(hit & np.isin(subevent, _DAMAGE)))
-        effective = rows[:, shapes.C_AMOUNT] > rows[:, shapes.C_OVERHEAL]
+        effective = rows[shapes.C_AMOUNT] > rows[shapes.C_OVERHEAL]
         for pull, unit in _pairs(
             batch, np.flatnonzero(hit & np.isin(subevent, _HEAL) & effective), shapes.C_TARGET
         ):
@@ -115,16 +115,16 @@ class BossWatch:
     def _health(self, batch: EventRows, chosen: Ints) -> None:
         for pull, code, at in _groups(batch, chosen, shapes.C_INFO):
             unit = self._unit(pull, code)
-            health, most = batch.rows[at, shapes.C_HP], batch.rows[at, shapes.C_MAX_HP]
+            health, most = batch.rows[shapes.C_HP][at], batch.rows[shapes.C_MAX_HP][at]
             unit.max_hp = max(unit.max_hp, int(most.max()))
             unit.last_hp = int(health[-1])
             unit.seen = True
-            unit.percent |= bool((batch.rows[at, shapes.C_BLOCK] == _PERCENT_BLOCK).any())
+            unit.percent |= bool((batch.rows[shapes.C_BLOCK][at] == _PERCENT_BLOCK).any())
             unit.track.append((batch.times[at] - self._night.pulls[pull].start, health))
 
     def _damage(self, batch: EventRows, chosen: Ints) -> None:
         for pull, code, at in _groups(batch, chosen, shapes.C_TARGET):
-            amounts = batch.rows[at, shapes.C_AMOUNT] + batch.rows[at, shapes.C_ABSORBED]
+            amounts = batch.rows[shapes.C_AMOUNT][at] + batch.rows[shapes.C_ABSORBED][at]
             self._unit(pull, code).taken += int(amounts.sum())
 
     def boss(self, pull_index: int) -> Boss:
@@ -177,7 +177,7 @@ def _begins_like(title: str, name: str) -> bool:
 
 
 def _pairs(batch: EventRows, chosen: Ints, column: int) -> set[tuple[int, int]]:
-    pulls, codes = batch.pulls[chosen], batch.rows[chosen, column]
+    pulls, codes = batch.pulls[chosen], batch.rows[column][chosen]
     return set(zip(pulls.tolist(), codes.tolist(), strict=True))
 
 
@@ -185,7 +185,7 @@ def _groups(batch: EventRows, chosen: Ints, column: int) -> list[tuple[int, int,
     """(pull, unit, rows in log order) of the chosen rows."""
     if not chosen.size:
         return []
-    keys = batch.pulls[chosen] << np.int64(32) | batch.rows[chosen, column]
+    keys = batch.pulls[chosen] << np.int64(32) | batch.rows[column][chosen]
     order = np.argsort(keys, kind="stable")
     sorted_keys = keys[order]
     cuts = np.flatnonzero(np.diff(sorted_keys)) + 1

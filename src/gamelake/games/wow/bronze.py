@@ -16,9 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gamelake.engines.arrow import arrow_type
 from gamelake.errors import ConflictError, Place
 from gamelake.games.wow import datasets
-from gamelake.games.wow.events import arrow_type, day_of, table_of
+from gamelake.games.wow.events import day_of, table_of
 from gamelake.games.wow.kernels import split
 from gamelake.games.wow.reader import LineBatch, LogFile, Resume, open_log, read_up_to, skip
 from gamelake.model.slices import Slice
@@ -35,8 +36,16 @@ if TYPE_CHECKING:
 SOURCE = "wow.bronze.combatlog"
 _TAIL = 1 << 16
 _PATIENCE = 3600.0  # seconds to wait for another import of the same log
+_CONSTANT = ("raid_date", "team", "log", "part")  # the same in every line of a file
 _SCHEMA = pa.schema(
-    [pa.field(c.name, arrow_type(c.type.value), c.nullable) for c in datasets.COMBATLOG.schema.columns]
+    [
+        pa.field(
+            c.name,
+            pa.dictionary(pa.int32(), arrow_type(c.type)) if c.name in _CONSTANT else arrow_type(c.type),
+            c.nullable,
+        )
+        for c in datasets.COMBATLOG.schema.columns
+    ]
 )
 _ENCODINGS = {
     "line_no": "DELTA_BINARY_PACKED",
@@ -127,7 +136,7 @@ def _import_leased(
                     place = Slice.of(raid_date=day_of(day).isoformat(), team=team, log=log, part=part)
                     staged = run.staging_file(datasets.COMBATLOG)
                     writers[day] = stack.enter_context(_NightWriter(place, staged))
-                behind.do(partial(writers[day].write, rows))
+                behind.do(partial(writers[day].write, rows, *_texts(rows)))
         behind.wait()
     nights = tuple(day_of(day).isoformat() for day in sorted(writers))
     if last is not None:
@@ -176,7 +185,7 @@ class _NightWriter:
         self._lines = 0
         self._writer = pq.ParquetWriter(
             path, _SCHEMA, compression="zstd", compression_level=1, column_encoding=_ENCODINGS,
-            use_dictionary=["raid_date", "team", "log", "part", "occurrence"],
+            use_dictionary=[*_CONSTANT, "occurrence"], store_schema=False,
         )  # fmt: skip
 
     @property
@@ -190,16 +199,15 @@ class _NightWriter:
     def __exit__(self, *exc: object) -> None:
         self._writer.close()
 
-    def write(self, batch: LineBatch) -> None:
-        """Append lines in order."""
+    def write(self, batch: LineBatch, line: pa.Array, raw: pa.Array) -> None:
+        """Append lines in order, with their texts as `_texts` gives them."""
         self._mixed += int(batch.keys().sum(dtype=np.uint64))
         keys = self.slice.as_dict()
         count = len(batch)
         self._lines += count
         constants: dict[str, Any] = {**keys, "raid_date": date.fromisoformat(keys["raid_date"])}
-        line, raw = _texts(batch)
         columns = {
-            **{name: pa.repeat(pa.scalar(value, _SCHEMA.field(name).type), count) for name, value in constants.items()},
+            **{name: _repeated(value, _SCHEMA.field(name).type, count) for name, value in constants.items()},
             "line_no": pa.array(np.arange(batch.first_line, batch.first_line + count)),
             "timestamp": pa.array(
                 np.where(batch.times == split.NO_TIME, 0, batch.times) * 1000, pa.timestamp("us", "UTC"),
@@ -212,13 +220,17 @@ class _NightWriter:
         self._writer.write_table(pa.table([columns[name] for name in _SCHEMA.names], schema=_SCHEMA))
 
 
+def _repeated(value: Any, kind: pa.DictionaryType, count: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([value], kind.value_type))
+
+
 def _texts(batch: LineBatch) -> tuple[pa.Array, pa.Array]:
     """(lines as text, bytes of those that are not UTF-8)."""
     count = len(batch)
     problems = np.empty(count, np.uint8)
     split.text_problems(batch.data, batch.starts, batch.ends, problems)
     size = int((batch.ends - batch.starts).sum())
-    packed = np.empty(size, np.uint8)
+    packed = np.empty(size + 8, np.uint8)
     offsets = np.empty(count + 1, np.int32)
     split.copy_lines(batch.data, batch.starts, batch.ends, packed, offsets)
     bad = problems == 2

@@ -181,6 +181,7 @@ COMBATANTS = Output(
         Column(
             "listed", _T.BOOL, nullable=False, doc="false where the log holds no COMBATANT_INFO of the pull"
         ),
+        Column("active_ms", _T.BIGINT, nullable=False, doc="sum of the gaps under 5 s between own events"),
     ),
     grain=("raid_id", "encounter_id", "pull_started_at", "player_id"),
     grain_proven=True,

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from gamelake.engines.arrow import arrow_type
 from gamelake.games.wow import datasets
+from gamelake.games.wow.activity import Activity
 from gamelake.games.wow.bosses import BossWatch, Phase, phases_of
 from gamelake.games.wow.kernels import shapes
 from gamelake.games.wow.kernels.identity import event_ids
@@ -54,19 +56,11 @@ _CODE = {name: code for code, (name, _) in enumerate(shapes.KNOWN)}
 DAMAGE_DONE = ("spell", "periodic", "range", "melee")  # kinds that count as damage done and taken
 
 
-def arrow_type(name: str) -> pa.DataType:
-    """Arrow type of a storage type of `model.schema`."""
-    return {
-        "text": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "double": pa.float64(), "bool": pa.bool_(),
-        "date": pa.date32(), "timestamp": pa.timestamp("us", "UTC"), "uuid": pa.uuid(), "blob": pa.binary(),
-    }[name]  # fmt: skip
-
-
 def table_of(schema: Schema, columns: dict[str, Any], rows: int) -> pa.Table:
     """Table in the schema's order; a column that is not given is null, a scalar is repeated, text is a dictionary."""
     arrays = []
     for column in schema.columns:
-        kind = arrow_type(column.type.value)
+        kind = arrow_type(column.type)
         value = columns.get(column.name)
         if value is None:
             array = pa.nulls(rows, kind)
@@ -93,6 +87,7 @@ class NightTables:
         self._events = 0
         self._unlisted = np.array([not pull.roster for pull in night.pulls] + [False])
         self._actors: dict[int, set[str]] = {}
+        self._activity = Activity(night.is_player)
         pulls = night.pulls
         # one more, empty place: rows outside all pulls carry index −1
         self._starts = np.array([pull.start for pull in pulls] + [0], np.int64)
@@ -106,7 +101,7 @@ class NightTables:
         for batch in self.night.event_rows():
             self._watch.feed(batch)
             self._note_actors(batch)
-            events = batch.chosen(batch.rows[:, shapes.C_SUBEVENT] != shapes.LANDED)
+            events = batch.chosen(batch.rows[shapes.C_SUBEVENT] != shapes.LANDED)
             if events.rows.size:
                 yield self._table(events)
         self._bosses = [self._watch.boss(index) for index in range(len(self.night.pulls))]
@@ -116,7 +111,7 @@ class NightTables:
 
     def _note_actors(self, batch: EventRows) -> None:
         """Who acts in pulls whose roster the log does not hold: they stand in for it."""
-        source = batch.rows[:, shapes.C_SOURCE]
+        source = batch.rows[shapes.C_SOURCE]
         chosen = self._unlisted[batch.pulls] & self.night.is_player[source]
         for pull, code in zip(batch.pulls[chosen].tolist(), source[chosen].tolist(), strict=True):
             self._actors.setdefault(pull, set()).add(self.night.strings[code])
@@ -130,19 +125,22 @@ class NightTables:
 
     def _table(self, batch: EventRows) -> pa.Table:
         rows, night = batch.rows, self.night
-        count = rows.shape[0]
-        sub = rows[:, shapes.C_SUBEVENT]
+        count = rows.shape[1]
+        sub = rows[shapes.C_SUBEVENT]
         inside = batch.pulls >= 0
-        source, target, info = rows[:, shapes.C_SOURCE], rows[:, shapes.C_TARGET], rows[:, shapes.C_INFO]
+        source, target, info = rows[shapes.C_SOURCE], rows[shapes.C_TARGET], rows[shapes.C_INFO]
         player = np.where(night.is_player[source], source, np.append(night.owners, shapes.NONE)[source])
         player[source < 0] = shapes.NONE
+        millis = batch.times - self._starts[batch.pulls]
+        own = np.flatnonzero(inside & (player >= 0))
+        self._activity.note(batch.pulls[own], player[own], millis[own])
         names = np.append(night.strings.owners[: len(night.strings), 2], shapes.NONE)
         damage = sub <= _CODE["ENVIRONMENTAL_DAMAGE"]
         healing = (sub == _CODE["SPELL_HEAL"]) | (sub == _CODE["SPELL_PERIODIC_HEAL"])
         absorb = sub == _CODE["SPELL_ABSORBED"]
         gain = (sub == _CODE["SPELL_ENERGIZE"]) | (sub == _CODE["SPELL_PERIODIC_ENERGIZE"])
-        ability = (rows[:, shapes.C_ABILITY] > 0) | (rows[:, shapes.C_ABILITY_NAME] >= 0)
-        amount, overheal = rows[:, shapes.C_AMOUNT], rows[:, shapes.C_OVERHEAL]
+        ability = (rows[shapes.C_ABILITY] > 0) | (rows[shapes.C_ABILITY_NAME] >= 0)
+        amount, overheal = rows[shapes.C_AMOUNT], rows[shapes.C_OVERHEAL]
         on_target, on_source = (info >= 0) & (info == target), (info >= 0) & (info == source)
         ids = np.empty((count, 16), np.uint8)
         event_ids(_NAMESPACE_WORDS, batch.low, batch.high, batch.occurrences, ids)
@@ -160,33 +158,33 @@ class NightTables:
             "encounter_id": _ints(self._encounters[batch.pulls], inside),
             "pull_no": pa.array(self._numbers[batch.pulls], mask=~inside),
             "pull_started_at": _times(self._starts[batch.pulls], inside),
-            "encounter_ms": _ints(batch.times - self._starts[batch.pulls], inside),
+            "encounter_ms": _ints(millis, inside),
             "source_player_id": text(player),
             "source_player_name": text(np.where(player >= 0, names[player], shapes.NONE)),
             "source_entity_id": text(source),
-            "source_entity_name": text(rows[:, shapes.C_SOURCE_NAME]),
-            "source_flags": _ints(rows[:, shapes.C_SOURCE_FLAGS]),
+            "source_entity_name": text(rows[shapes.C_SOURCE_NAME]),
+            "source_flags": _ints(rows[shapes.C_SOURCE_FLAGS]),
             "target_entity_id": text(target),
-            "target_entity_name": text(rows[:, shapes.C_TARGET_NAME]),
-            "target_flags": _ints(rows[:, shapes.C_TARGET_FLAGS]),
+            "target_entity_name": text(rows[shapes.C_TARGET_NAME]),
+            "target_flags": _ints(rows[shapes.C_TARGET_FLAGS]),
             "target_is_player": pa.array(target_player),
-            "ability_id": _ints(rows[:, shapes.C_ABILITY], ability),
-            "ability_name": text(rows[:, shapes.C_ABILITY_NAME]),
-            "ability_school": _ints(rows[:, shapes.C_SCHOOL], ability | damage),
+            "ability_id": _ints(rows[shapes.C_ABILITY], ability),
+            "ability_name": text(rows[shapes.C_ABILITY_NAME]),
+            "ability_school": _ints(rows[shapes.C_SCHOOL], ability | damage),
             "damage_amount": _ints(amount, damage),
             "healing_amount": _ints(amount, healing | absorb),
             "effective": _ints(amount - overheal, healing | absorb),
             "overheal": _ints(overheal, healing),
-            "overkill": _ints(rows[:, shapes.C_OVERKILL], damage & (rows[:, shapes.C_OVERKILL] >= 0)),
-            "absorbed": _ints(rows[:, shapes.C_ABSORBED], damage | healing),
-            "blocked": _ints(rows[:, shapes.C_BLOCKED], damage),
-            "resisted": _ints(rows[:, shapes.C_RESISTED], damage),
-            "is_critical_hit": pa.array(rows[:, shapes.C_CRITICAL] == 1, mask=~(damage | healing | absorb)),
-            "source_hp": _ints(rows[:, shapes.C_HP], on_source),
-            "source_max_hp": _ints(rows[:, shapes.C_MAX_HP], on_source),
-            "target_hp": _ints(rows[:, shapes.C_HP], on_target),
-            "target_max_hp": _ints(rows[:, shapes.C_MAX_HP], on_target),
-            "resource_type": _powers(rows[:, shapes.C_POWER_TYPE], gain),
+            "overkill": _ints(rows[shapes.C_OVERKILL], damage & (rows[shapes.C_OVERKILL] >= 0)),
+            "absorbed": _ints(rows[shapes.C_ABSORBED], damage | healing),
+            "blocked": _ints(rows[shapes.C_BLOCKED], damage),
+            "resisted": _ints(rows[shapes.C_RESISTED], damage),
+            "is_critical_hit": pa.array(rows[shapes.C_CRITICAL] == 1, mask=~(damage | healing | absorb)),
+            "source_hp": _ints(rows[shapes.C_HP], on_source),
+            "source_max_hp": _ints(rows[shapes.C_MAX_HP], on_source),
+            "target_hp": _ints(rows[shapes.C_HP], on_target),
+            "target_max_hp": _ints(rows[shapes.C_MAX_HP], on_target),
+            "resource_type": _powers(rows[shapes.C_POWER_TYPE], gain),
             "resource_amount": pa.array(batch.amounts[:, 0], mask=~gain),
             "resource_over": pa.array(batch.amounts[:, 1], mask=~gain),
         }
@@ -274,25 +272,28 @@ class NightTables:
         """One row per player of each counted pull's roster."""
         strings = self.night.strings
         found = [
-            (pull, combatant)
+            (index, pull, combatant)
             for index, pull in enumerate(self.night.pulls)
             if pull.counted
             for combatant in self._roster(index, pull)
         ]
-        names = []
-        for _, combatant in found:
-            code = int(strings.owners[strings.code(combatant.player_id), 2])
-            names.append(strings[code] if code >= 0 else None)
-        specs = [describe_spec(combatant.spec_id) for _, combatant in found]
+        codes = [strings.code(combatant.player_id) for _, _, combatant in found]
+        names = [int(strings.owners[code, 2]) for code in codes]
+        specs = [describe_spec(combatant.spec_id) for _, _, combatant in found]
+        known = self.night.is_player.size - 1  # a code given later belongs to somebody no event names
         columns = {
-            **self._pull_columns([pull for pull, _ in found]),
-            "player_id": [combatant.player_id for _, combatant in found],
-            "player_name": names,
+            **self._pull_columns([pull for _, pull, _ in found]),
+            "player_id": [combatant.player_id for _, _, combatant in found],
+            "player_name": [strings[name] if name >= 0 else None for name in names],
             "class": [spec[0] for spec in specs],
             "role": [spec[1] for spec in specs],
             "spec": [spec[2] for spec in specs],
-            "spec_id": [combatant.spec_id for _, combatant in found],
-            "listed": [bool(pull.roster) for pull, _ in found],
+            "spec_id": [combatant.spec_id for _, _, combatant in found],
+            "listed": [bool(pull.roster) for _, pull, _ in found],
+            "active_ms": [
+                self._activity.active_ms(index, code) if code < known else 0
+                for (index, _, _), code in zip(found, codes, strict=True)
+            ],
         }
         return table_of(datasets.COMBATANTS.schema, columns, len(found))
 

@@ -185,7 +185,7 @@ class Night:
                 account.names[category, word] += int(counts[code])
         bad = np.flatnonzero(categories == shapes.QUARANTINED)
         account.quarantined.extend((batch.first_line + int(at), shapes.REASONS[names[at]]) for at in bad)
-        blocks = np.bincount(rows[:, shapes.C_BLOCK]) if rows.size else np.zeros(0, np.int64)
+        blocks = np.bincount(rows[shapes.C_BLOCK]) if rows.size else np.zeros(0, np.int64)
         account.blocks.update(int(length) for length in np.flatnonzero(blocks) if length)
 
     def _read_context(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class EventRows(NamedTuple):
     """Rows of event lines and landed swings: the kernel's columns, and what belongs to each row."""
 
-    rows: Ints
+    rows: Ints  # shape (shapes.COLUMNS, events): a column's values lie side by side
     amounts: npt.NDArray[np.float64]
     times: Ints
     low: npt.NDArray[np.uint64]
@@ -32,7 +32,12 @@ class EventRows(NamedTuple):
 
     def chosen(self, rows: npt.NDArray[np.bool_]) -> Self:
         """The rows of a mask."""
-        columns: list[npt.NDArray[Any]] = [column[rows] for column in self]
+        if rows.all():
+            return self
+        places = np.flatnonzero(rows)
+        columns: list[npt.NDArray[Any]] = [
+            column.take(places, -1 if column is self.rows else 0) for column in self
+        ]
         return type(self)(*columns)
 
     @property
@@ -60,14 +65,13 @@ class BatchParser:
         line = filled = 0
         while line < count:
             strings.ensure(int(batch.ends[line] - batch.starts[line]))
-            line, more = parse.parse_lines(
+            line, filled = parse.parse_lines(
                 batch.data, batch.starts, batch.ends, batch.times, line, shapes.KINDS, shapes.PREFIXES,
-                self._categories, self._names, self._rows[filled:], self._amounts[filled:], strings.owners,
-                strings.recorders, strings.slots, strings.arena, strings.offsets, strings.used,
+                self._categories, self._names, self._rows, self._amounts, strings.owners,
+                strings.recorders, strings.slots, strings.arena, strings.offsets, strings.used, filled,
             )  # fmt: skip
-            filled += more
-        rows = self._rows[:filled].copy()
-        lines = rows[:, shapes.C_LINE]
+        rows = self._rows[:, :filled].copy()
+        lines = rows[shapes.C_LINE]
         events = EventRows(
             rows=rows,
             amounts=self._amounts[:filled].copy(),
@@ -84,5 +88,5 @@ class BatchParser:
     def _resize(self, count: int) -> None:
         self._categories = np.empty(count, np.uint8)
         self._names = np.empty(count, np.int64)
-        self._rows = np.empty((count, shapes.COLUMNS), np.int64)
+        self._rows = np.empty((shapes.COLUMNS, count), np.int64)
         self._amounts = np.empty((count, 2), np.float64)

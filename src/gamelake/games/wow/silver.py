@@ -65,6 +65,8 @@ class _Batch:
             self._write(datasets.EVENTS, place, rows)
         for output, rows in tables.small_tables():
             self._write(output, place, rows)
+        with self._lock:
+            self._context.finish(place)
 
     def _write(self, output: Output, place: Slice, rows: pa.Table) -> None:
         with self._lock:
@@ -126,7 +128,7 @@ STEP = PythonStep(
     name="wow.silver.refine",
     inputs={"combatlog": DatasetName.parse(_BRONZE)},
     outputs=datasets.SILVER,
-    version="1",
+    version="2",
     run=refine,
     description="Reads the lines of a night and writes what they say",
 )

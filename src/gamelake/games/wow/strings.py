@@ -71,7 +71,7 @@ class Strings:
         present[codes] = True  # NONE marks the last, spare place
         present[-1] = False
         chosen = np.flatnonzero(present)
-        places = np.empty(len(self) + 1, np.int32)
+        places = np.zeros(len(self) + 1, np.int32)  # Arrow also looks at the index behind a null
         places[chosen] = np.arange(chosen.size, dtype=np.int32)
         values = self.array().take(pa.array(chosen))
         indices = pa.array(places[codes], mask=codes < 0)

@@ -8,7 +8,7 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def _left(x, r):
-    return ((x << np.uint32(r)) | (x >> np.uint32(32 - r))) & np.uint32(0xFFFFFFFF)
+    return np.uint32((x << np.uint32(r)) | (x >> np.uint32(32 - r)))
 
 
 @njit(cache=True, nogil=True)
@@ -21,25 +21,18 @@ def _sha1_block(w, state):
     c = np.uint32(0x98BADCFE)
     d = np.uint32(0x10325476)
     e = np.uint32(0xC3D2E1F0)
-    for t in range(80):
-        if t < 20:
-            f = (b & c) | (~b & d)
-            k = np.uint32(0x5A827999)
-        elif t < 40:
-            f = b ^ c ^ d
-            k = np.uint32(0x6ED9EBA1)
-        elif t < 60:
-            f = (b & c) | (b & d) | (c & d)
-            k = np.uint32(0x8F1BBCDC)
-        else:
-            f = b ^ c ^ d
-            k = np.uint32(0xCA62C1D6)
-        turned = np.uint32(_left(a, 5) + f + e + k + w[t])
-        e = d
-        d = c
-        c = _left(b, 30)
-        b = a
-        a = turned
+    for t in range(20):
+        turned = _left(a, 5) + ((b & c) | (~b & d)) + e + np.uint32(0x5A827999) + w[t]
+        e, d, c, b, a = d, c, _left(b, 30), a, np.uint32(turned)
+    for t in range(20, 40):
+        turned = _left(a, 5) + (b ^ c ^ d) + e + np.uint32(0x6ED9EBA1) + w[t]
+        e, d, c, b, a = d, c, _left(b, 30), a, np.uint32(turned)
+    for t in range(40, 60):
+        turned = _left(a, 5) + ((b & c) | (b & d) | (c & d)) + e + np.uint32(0x8F1BBCDC) + w[t]
+        e, d, c, b, a = d, c, _left(b, 30), a, np.uint32(turned)
+    for t in range(60, 80):
+        turned = _left(a, 5) + (b ^ c ^ d) + e + np.uint32(0xCA62C1D6) + w[t]
+        e, d, c, b, a = d, c, _left(b, 30), a, np.uint32(turned)
     state[0] = np.uint32(0x67452301) + a
     state[1] = np.uint32(0xEFCDAB89) + b
     state[2] = np.uint32(0x98BADCFE) + c

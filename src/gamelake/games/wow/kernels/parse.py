@@ -291,13 +291,13 @@ def _read_line(line, start, end, rules, row, power, memo, owners, table):
 @njit(cache=True, nogil=True)
 def parse_lines(
     data, starts, ends, times, first, kinds, prefixes, categories, names, rows, amounts, owners, recorders,
-    slots, arena, offsets, used,
+    slots, arena, offsets, used, filled,
 ):  # fmt: skip
-    """Category and name (or reason) of each line from `first`, and a row per event or landed swing.
+    """Category and name (or reason) of each line from `first`, and a column of `rows` per event or landed swing.
 
     `times` tells which lines have a timestamp. `owners[code]` receives the first owner seen (in an advanced block, by
     a summon) and the unit's name; `recorders[code]` counts event lines whose source is the player who keeps the log.
-    Returns (next line, rows filled); stops early before the string tables overflow.
+    The first `filled` places of `rows` and `amounts` are taken. Returns (next line, places filled); stops early before the string tables overflow.
     """
     begins = np.empty(MAX_FIELDS, np.int64)
     stops = np.empty(MAX_FIELDS, np.int64)
@@ -309,7 +309,6 @@ def parse_lines(
     )
     line = Line(address(data), address(begins), address(stops))
     rules = Rules(kinds.size, address(kinds), prefixes.shape[0], address(prefixes))
-    filled = 0
     at = first
     while at < starts.size:
         start = starts[at]
@@ -331,7 +330,7 @@ def parse_lines(
                     recorders[row[C_SOURCE]] += 1
                 row[C_LINE] = at
                 for column in range(COLUMNS):
-                    rows[filled, column] = row[column]
+                    rows[column, filled] = row[column]
                 amounts[filled, 0] = power[0]
                 amounts[filled, 1] = power[1]
                 filled += 1

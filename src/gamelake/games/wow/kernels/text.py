@@ -121,6 +121,10 @@ if config.DISABLE_JIT:  # the same loops as plain Python, where numpy checks eve
         """Eight bytes from `index` on as one little-endian word."""
         return np.uint64(int.from_bytes(data[index : index + 8].tobytes(), "little"))
 
+    def store_word(data, index, word):
+        """Write a little-endian word into the eight bytes from `index` on."""
+        data[index : index + 8] = np.frombuffer(int(word).to_bytes(8, "little"), np.uint8)
+
     def lowest_bit(word):
         """Position of the lowest set bit of a word that is not zero."""
         return (int(word) & -int(word)).bit_length() - 1
@@ -147,6 +151,18 @@ else:
             return word
 
         return types.uint64(data, types.int64), build
+
+    @intrinsic
+    def store_word(_context, data, index, word):  # noqa: ARG001 - the types of index and word
+        """Write a little-endian word into the eight bytes from `index` on; the caller guarantees they are there."""
+
+        def build(_context, builder, _signature, arguments):
+            place = builder.gep(arguments[0], [arguments[1]])
+            store = builder.store(arguments[2], builder.bitcast(place, ir.IntType(64).as_pointer()))
+            store.align = 1
+            return _context.get_dummy_value()
+
+        return types.void(data, types.int64, types.uint64), build
 
     @intrinsic
     def lowest_bit(_context, word):  # noqa: ARG001 - the type of the word

@@ -30,7 +30,7 @@ def warm() -> None:
         for _ in NightTables(night, day=day_of(20_000), team="").events():
             pass
         for batch in file.batches():
-            packed = np.empty(batch.data.size, np.uint8)
+            packed = np.empty(batch.data.size + 8, np.uint8)
             split.copy_lines(batch.data, batch.starts, batch.ends, packed, np.empty(len(batch) + 1, np.int32))
             split.text_problems(batch.data, batch.starts, batch.ends, np.empty(len(batch), np.uint8))
             split.identities(batch.data, batch.starts, batch.ends, batch.times, batch.low, batch.high)

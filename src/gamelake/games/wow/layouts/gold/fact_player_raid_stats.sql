@@ -49,10 +49,7 @@ checks:
   - {kind: accepted_values, column: role, values: [tank, healer, dps, unknown]}
   - {name: pets_within_damage, kind: sql, predicate: "pet_damage <= damage AND friendly_fire <= damage"}
 --- */
-WITH inside AS (
-  SELECT * FROM events WHERE raid_id IS NOT NULL
-),
-done AS (
+WITH done AS (
   SELECT
     raid_id, encounter_id, pull_started_at, source_player_id AS player_id,
     sum(CASE WHEN event_type = 'combat_damage' AND kind IN ('spell', 'periodic', 'range', 'melee')
@@ -70,8 +67,8 @@ done AS (
     sum(CASE WHEN event_type = 'heal' AND kind <> 'absorb' THEN overheal END) AS overhealing,
     sum(CASE WHEN event_type = 'heal' AND kind = 'absorb' THEN effective END) AS absorbs,
     count(CASE WHEN event_type = 'spell_cast' AND source_entity_id = source_player_id THEN 1 END) AS casts
-  FROM inside
-  WHERE source_player_id IS NOT NULL
+  FROM events
+  WHERE raid_id IS NOT NULL AND source_player_id IS NOT NULL
   GROUP BY raid_id, encounter_id, pull_started_at, source_player_id
 ),
 taken AS (
@@ -82,24 +79,9 @@ taken AS (
     sum(CASE WHEN kind = 'environmental' THEN damage_amount END) AS environmental_taken,
     sum(CASE WHEN kind = 'split' THEN damage_amount END) AS split_taken,
     count(CASE WHEN event_type = 'player_death' THEN 1 END) AS deaths
-  FROM inside
-  WHERE target_is_player AND event_type IN ('combat_damage', 'player_death')
+  FROM events
+  WHERE raid_id IS NOT NULL AND target_is_player AND event_type IN ('combat_damage', 'player_death')
   GROUP BY raid_id, encounter_id, pull_started_at, target_entity_id
-),
-own AS (
-  SELECT
-    raid_id, encounter_id, pull_started_at, source_player_id AS player_id,
-    encounter_ms - lag(encounter_ms) OVER (
-      PARTITION BY raid_id, encounter_id, pull_started_at, source_player_id ORDER BY encounter_ms
-    ) AS gap
-  FROM inside
-  WHERE source_player_id IS NOT NULL
-),
-active AS (
-  SELECT raid_id, encounter_id, pull_started_at, player_id, sum(gap) AS active_ms
-  FROM own
-  WHERE gap < 5000
-  GROUP BY raid_id, encounter_id, pull_started_at, player_id
 ),
 facts AS (
   SELECT
@@ -115,7 +97,7 @@ facts AS (
     coalesce(taken.environmental_taken, 0) AS environmental_taken,
     coalesce(taken.split_taken, 0) AS split_taken, coalesce(taken.deaths, 0) AS deaths,
     coalesce(done.casts, 0) AS casts, coalesce(done.critical_events, 0) AS critical_events,
-    pulls.duration_ms, coalesce(active.active_ms, 0) AS active_ms
+    pulls.duration_ms, combatants.active_ms
   FROM combatants
   INNER JOIN pulls
     ON pulls.counted AND pulls.raid_id = combatants.raid_id AND pulls.encounter_id = combatants.encounter_id
@@ -126,9 +108,6 @@ facts AS (
   LEFT JOIN taken
     ON taken.raid_id = combatants.raid_id AND taken.encounter_id = combatants.encounter_id
       AND taken.pull_started_at = combatants.pull_started_at AND taken.player_id = combatants.player_id
-  LEFT JOIN active
-    ON active.raid_id = combatants.raid_id AND active.encounter_id = combatants.encounter_id
-      AND active.pull_started_at = combatants.pull_started_at AND active.player_id = combatants.player_id
 )
 SELECT
   *,
