@@ -8,7 +8,7 @@ import typer
 
 from gamelake.packs import open_project
 from gamelake.present.console import Col, data, print_json, print_table, say, state
-from gamelake.present.options import JsonOption, ProjectOption, parse_slice
+from gamelake.present.options import JsonOption, ProjectOption, VarOption, VarsOption, parse_slice
 
 if TYPE_CHECKING:
     from gamelake.ledger.rows import CheckRow
@@ -131,12 +131,20 @@ def branches(dataset: str, edges: tuple[Edge, ...], *, up: bool, depth: int) -> 
     return lines
 
 
-def render(target: StepArgument, slice_text: OneSlice = None, project: ProjectOption = None) -> None:
+def render(
+    target: StepArgument,
+    slice_text: OneSlice = None,
+    listed: VarsOption = None,
+    single: VarOption = None,
+    project: ProjectOption = None,
+) -> None:
     """Print the SQL of a step as the engine gets it, every variable bound."""
+    from gamelake.layouts.variables import parse_variables
     from gamelake.pipeline.render import render as render_sql
 
+    given = parse_variables(listed, single)
     with open_project(project) as opened:
-        print_text(render_sql(opened, target, wanted(slice_text)))
+        print_text(render_sql(opened, target, wanted(slice_text), given))
 
 
 def explain(

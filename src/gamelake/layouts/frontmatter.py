@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from gamelake.errors import LayoutError, Place
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _OPEN = re.compile(r"\A\s*/\*\s*---[ \t]*\n")
 _CLOSE = re.compile(r"^---[ \t]*\*/[ \t]*$", re.MULTILINE)
@@ -20,12 +23,15 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class FrontMatter:
-    """The YAML block of a file, with the line of every key, and the SQL below it."""
+    """The keys of a layout with the line of each, and its SQL with the place where that stands."""
 
     data: Any
     lines: dict[KeyPath, int]
     sql: str
     sql_line: int
+    sql_file: str = ""  # when the SQL stands in a file of its own
+    sql_on_one_line: bool = False  # the text has lines that its file has not, as in JSON
+    sql_path: Path | None = None  # the file of `sql_file`
 
     def line_of(self, path: KeyPath) -> int:
         """Line of a key, or of the nearest one around it that the file has."""
@@ -43,7 +49,11 @@ def split(text: str, file: str) -> FrontMatter:
         problem = f"no front matter, expected {missing}"
         raise LayoutError(problem, Place(file, 1), "a layout starts with `/* ---`, YAML, `--- */`")
     first_line = text.count("\n", 0, opening.end()) + 1
-    data, lines = _read_yaml(text[opening.end() : closing.start()], file, first_line)
+    data, lines, _ = read_yaml(text[opening.end() : closing.start()], file, first_line)
+    for key in ("transformSql", "sqlFile"):
+        if key in data:
+            problem = f"`{key}` belongs to YAML and JSON layouts; here the SQL stands below the front matter"
+            raise LayoutError(problem, Place(file, lines[key,], key), "move the SQL there")
     sql_start = closing.end() + _blank_lines(text[closing.end() :])
     return FrontMatter(data, lines, text[sql_start:], text.count("\n", 0, sql_start) + 1)
 
@@ -53,40 +63,58 @@ def _blank_lines(text: str) -> int:
     return len(text) - len(text.lstrip()) - len(text[: len(text) - len(text.lstrip())].rpartition("\n")[2])
 
 
-def _read_yaml(text: str, file: str, first_line: int) -> tuple[Any, dict[KeyPath, int]]:
+def read_yaml(
+    text: str, file: str, first_line: int = 1, *, what: str = "the front matter"
+) -> tuple[Any, dict[KeyPath, int], dict[KeyPath, int]]:
+    """A YAML mapping, the line of every key, and the first line of every text written as a block (`|`)."""
     loader = _Loader(text)
     lines: dict[KeyPath, int] = {(): first_line}
+    blocks: dict[KeyPath, int] = {}
     try:
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
-            problem = "the front matter is empty, expected keys such as `description` and `outputs`"
+            problem = f"{what} is empty, expected keys such as `description` and `outputs`"
             raise LayoutError(problem, Place(file, first_line))
-        _collect_lines(node, (), first_line, lines, file)
-        return loader.construct_document(node), lines
+        _collect_lines(node, (), first_line, lines, blocks, file)
+        return loader.construct_document(node), lines, blocks
     except yaml.MarkedYAMLError as err:
         line = first_line + (err.problem_mark.line if err.problem_mark else 0)
-        problem = f"the front matter is not YAML: {err.problem}"
+        problem = f"{what} is not YAML: {err.problem}"
         raise LayoutError(problem, Place(file, line)) from err
+    except (yaml.YAMLError, ValueError) as err:  # a control character, or a date such as 2026-13-01
+        problem = f"{what} is not YAML: {err}"
+        raise LayoutError(problem, Place(file, first_line)) from err
     finally:
         loader.dispose()
 
 
 def _collect_lines(
-    node: yaml.Node, path: KeyPath, first_line: int, lines: dict[KeyPath, int], file: str
+    node: yaml.Node,
+    path: KeyPath,
+    first_line: int,
+    lines: dict[KeyPath, int],
+    blocks: dict[KeyPath, int],
+    file: str,
 ) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*path, str(key.value))
             line = first_line + key.start_mark.line
             if here in lines:
-                problem = f"`{key.value}` stands here twice, first in line {lines[here]}"
-                raise LayoutError(problem, Place(file, line, dotted(here)))
+                raise twice(str(key.value), lines[here], Place(file, line, dotted(here)))
             lines[here] = line
-            _collect_lines(value, here, first_line, lines, file)
+            _collect_lines(value, here, first_line, lines, blocks, file)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             lines[*path, index] = first_line + value.start_mark.line
-            _collect_lines(value, (*path, index), first_line, lines, file)
+            _collect_lines(value, (*path, index), first_line, lines, blocks, file)
+    elif isinstance(node, yaml.ScalarNode) and node.style == "|":
+        blocks[path] = first_line + node.start_mark.line + 1
+
+
+def twice(key: str, first: int, place: Place) -> LayoutError:
+    """The error of a key that stands twice in one mapping."""
+    return LayoutError(f"`{key}` stands here twice, first in line {first}", place)
 
 
 def dotted(path: KeyPath) -> str:

@@ -21,7 +21,7 @@ def column_lineage(step: SqlStep, column: str, schemas: Mapping[str, Schema]) ->
     from sqlglot.errors import SqlglotError
     from sqlglot.lineage import lineage
 
-    sql = render_sample(step.sql, step.variables, file=step.file, line=step.sql_line)
+    sql = render_sample(step)
     known = {
         view: {c.name: c.type.sql for c in schemas[str(dataset)].columns}
         for view, dataset in step.inputs.items()

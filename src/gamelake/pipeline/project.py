@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from gamelake.clock import SystemClock, SystemIds
 from gamelake.ledger.ledger import Ledger
 from gamelake.pipeline.graph import Graph
+from gamelake.pipeline.variables import with_defaults
 from gamelake.stores.lake import Lake
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ class Project:
         opener: str = DEFAULT_OPENER,
     ) -> Self:
         """Open ledger and lake of a project and derive its graph; `members` are its packs' steps and sources."""
-        graph = Graph(members)
         clock, ids = clock or SystemClock(), ids or SystemIds()
+        graph = Graph(with_defaults(members, settings, clock))
         ledger = Ledger.open(settings.ledger_file, clock=clock, ids=ids, lease_seconds=settings.lease_seconds)
         lake = Lake(
             settings.lake_folder,
