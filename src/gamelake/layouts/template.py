@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gamelake.errors import LayoutError, Place, did_you_mean
+from gamelake.layouts.macros import MACROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -65,9 +66,9 @@ def day(value: object) -> Sql:
     return literal(value if isinstance(value, date) else date.fromisoformat(str(value)))
 
 
-def render(step: SqlStep, for_slice: Slice) -> str:
-    """SQL of one output slice, every variable bound."""
-    return render_text(step.sql, slice_values(step, for_slice), place=step.sql_place)
+def render(step: SqlStep, for_slice: Slice, *, engine: str = "duckdb") -> str:
+    """SQL of one output slice, every variable bound, and the macros in the words of the engine."""
+    return render_text(step.sql, slice_values(step, for_slice), place=step.sql_place, engine=engine)
 
 
 def render_sample(step: SqlStep) -> str:
@@ -105,8 +106,14 @@ def _anywhere(line: int) -> Place:
     return Place("", line)
 
 
-def render_text(sql: str, values: Mapping[str, Any], *, place: Callable[[int], Place] = _anywhere) -> str:
-    """Render a template; `place` tells where a line of it stands.
+def render_text(
+    sql: str,
+    values: Mapping[str, Any],
+    *,
+    place: Callable[[int], Place] = _anywhere,
+    engine: str = "duckdb",
+) -> str:
+    """Render a template; `place` tells where a line of it stands, `engine` how macros are worded.
 
     >>> render_text("SELECT {{ d | day }}", {"d": date(2026, 2, 16)})
     "SELECT DATE '2026-02-16'"
@@ -116,7 +123,7 @@ def render_text(sql: str, values: Mapping[str, Any], *, place: Callable[[int], P
     from jinja2 import TemplateError, TemplateSyntaxError
 
     try:
-        return str(_environment().from_string(sql).render(dict(values)))
+        return str(_environment(engine).from_string(sql).render(dict(values)))
     except TemplateSyntaxError as err:
         raise _broken(err, place) from err
     except (TemplateError, TypeError, ValueError, ArithmeticError) as err:
@@ -137,17 +144,38 @@ def undefined_variables(
     except TemplateSyntaxError as err:
         return [_broken(err, place)]
     known = sorted(defined)
-    unknown = free - set(known)
+    unknown = free - set(known) - set(MACROS)
     listed = ", ".join(f"`{name}`" for name in known) or "none (no slice, no `variables`)"
     return [
         LayoutError(
             f"undefined variable `{node.name}`, defined are: {listed}",
             place(node.lineno),
-            did_you_mean(node.name, known),
+            did_you_mean(node.name, [*known, *MACROS]),
         )
         for node in tree.find_all(nodes.Name)
         if node.name in unknown and node.ctx == "load"
+    ] + [
+        LayoutError(
+            f"`{name}` is handed to the macro `{call.node.name}` as it is, expected `lit`, `ident` or `day`",
+            place(call.lineno),
+            f"write `{name} | lit` there",
+        )
+        for call in tree.find_all(nodes.Call)
+        if isinstance(call.node, nodes.Name) and call.node.name in MACROS
+        for argument in [*call.args, *(keyword.value for keyword in call.kwargs)]
+        for name in _unfiltered(argument)
     ]
+
+
+def _unfiltered(node: Any) -> list[str]:
+    """Names whose value reaches the text without a filter that makes it safe."""
+    from jinja2 import nodes
+
+    if isinstance(node, nodes.Filter) and node.name in _FILTERS:
+        return []
+    if isinstance(node, nodes.Name):
+        return [node.name]
+    return [name for child in node.iter_child_nodes() for name in _unfiltered(child)]
 
 
 def _broken(err: TemplateSyntaxError, place: Callable[[int], Place]) -> LayoutError:
@@ -158,7 +186,7 @@ def _broken(err: TemplateSyntaxError, place: Callable[[int], Place]) -> LayoutEr
 
 
 @cache
-def _environment() -> SandboxedEnvironment:
+def _environment(engine: str = "duckdb") -> SandboxedEnvironment:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -166,11 +194,17 @@ def _environment() -> SandboxedEnvironment:
         undefined=StrictUndefined, finalize=_only_filtered, keep_trailing_newline=True
     )
     environment.globals.clear()  # `range`, `dict`, … would be undeclared names otherwise
+    for name, macro in MACROS.items():
+        environment.globals[name] = _as_sql(macro, engine)
     environment.filters.update({name: _of_defined(made) for name, made in _FILTERS.items()})
     return environment
 
 
 _FILTERS: dict[str, Callable[[object], Sql]] = {"lit": literal, "ident": identifier, "day": day}
+
+
+def _as_sql(macro: Callable[..., str], engine: str) -> Callable[..., Sql]:
+    return lambda *arguments, **named: Sql(macro(*arguments, **{**named, "engine": engine}))
 
 
 def _of_defined(made: Callable[[object], Sql]) -> Callable[[object], Sql]:
