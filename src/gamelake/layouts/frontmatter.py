@@ -42,20 +42,36 @@ class FrontMatter:
 
 def split(text: str, file: str) -> FrontMatter:
     """Read the block between `/* ---` and `--- */`; raises LayoutError when it is no YAML mapping."""
-    opening = _OPEN.match(text)
-    closing = _CLOSE.search(text, opening.end()) if opening else None
-    if opening is None or closing is None:
-        missing = "`/* ---` on the first line" if opening is None else "a line `--- */` that ends it"
-        problem = f"no front matter, expected {missing}"
-        raise LayoutError(problem, Place(file, 1), "a layout starts with `/* ---`, YAML, `--- */`")
-    first_line = text.count("\n", 0, opening.end()) + 1
-    data, lines, _ = read_yaml(text[opening.end() : closing.start()], file, first_line)
+    start, first_line = opening_line(text, file)
+    end, after = closing_line(text, start, file)
+    data, lines, _ = read_yaml(text[start:end], file, first_line)
     for key in ("transformSql", "sqlFile"):
         if key in data:
             problem = f"`{key}` belongs to YAML and JSON layouts; here the SQL stands below the front matter"
             raise LayoutError(problem, Place(file, lines[key,], key), "move the SQL there")
-    sql_start = closing.end() + _blank_lines(text[closing.end() :])
+    sql_start = after + _blank_lines(text[after:])
     return FrontMatter(data, lines, text[sql_start:], text.count("\n", 0, sql_start) + 1)
+
+
+def opening_line(text: str, file: str) -> tuple[int, int]:
+    """Where the YAML starts, and on which line."""
+    found = _OPEN.match(text)
+    if found is None:
+        raise _no_front_matter(file, "`/* ---` on the first line")
+    return found.end(), text.count("\n", 0, found.end()) + 1
+
+
+def closing_line(text: str, start: int, file: str) -> tuple[int, int]:
+    """Where the YAML that starts there ends, and where the SQL may begin."""
+    found = _CLOSE.search(text, start)
+    if found is None:
+        raise _no_front_matter(file, "a line `--- */` that ends it")
+    return found.start(), found.end()
+
+
+def _no_front_matter(file: str, missing: str) -> LayoutError:
+    problem = f"no front matter, expected {missing}"
+    return LayoutError(problem, Place(file, 1), "a layout starts with `/* ---`, YAML, `--- */`")
 
 
 def _blank_lines(text: str) -> int:
