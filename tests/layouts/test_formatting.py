@@ -72,6 +72,9 @@ def test_json_and_yaml_get_the_same_order() -> None:
     assert formatted("outputs: []\ndescription: |\n  a  \n  b\n\n\n", "x.yaml").startswith(
         "description: |\n  a"
     )
+    assert formatted("outputs: []\ntransformSql: |\n  a\ndescription: x\n", "x.yml") == (
+        "description: x\noutputs: []\ntransformSql: |\n  a\n"
+    )
     assert formatted("{outputs: [], description: x}", "x.yaml") == "{outputs: [], description: x}\n"
 
 

@@ -150,7 +150,7 @@ def _yaml_blocks(text: str, file: str, first_line: int) -> str:
     head = rows[: edges[0]]
     made = [*head, *(row for key in _in_order(data) for row in _trimmed(blocks[key]))]
     # blanks at line ends may be part of a text block; then they stay
-    tries = ("\n".join(row.rstrip() for row in made), "\n".join(made))
+    tries = ("\n".join([*(row.rstrip() for row in made), ""]), "\n".join([*made, ""]))
     return next((found for found in tries if _same(found, data)), text)
 
 
