@@ -15,26 +15,30 @@ from gamelake.errors import LayoutError
 from gamelake.layouts.load import load_file, load_folder
 
 BAD = Path(__file__).parent / "bad"
-NAMES = sorted(file.stem for file in BAD.glob("*.sql"))
+FILES = {
+    file.stem: file for file in sorted(BAD.iterdir()) if file.suffix != ".txt" and ".query." not in file.name
+}
 
 
 def message_of(name: str, folder: Path) -> str:
     """The error of one bad file, as the command line prints it."""
-    file = folder / "gold" / f"{name}.sql"
+    file = folder / "gold" / FILES[name].name
     file.parent.mkdir(exist_ok=True)
-    shutil.copy(BAD / f"{name}.sql", file)
+    shutil.copy(FILES[name], file)
+    for beside in BAD.glob(f"{name}.query.*"):
+        shutil.copy(beside, file.parent)
     with pytest.raises(LayoutError) as caught:
         load_file(file, "wow")
     return str(caught.value).replace(f"{file.parent}/", "") + "\n"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_a_bad_layout_gets_its_message(name, tmp_path) -> None:
     assert message_of(name, tmp_path) == (BAD / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def test_every_message_belongs_to_a_file() -> None:
-    assert sorted(file.stem for file in BAD.glob("*.txt")) == NAMES
+    assert sorted(file.stem for file in BAD.glob("*.txt")) == sorted(FILES)
 
 
 def test_all_mistakes_of_all_files_come_at_once(tmp_path) -> None:
@@ -69,7 +73,7 @@ def test_bytes_that_are_no_text_are_refused_with_their_line(tmp_path) -> None:
 if __name__ == "__main__":
     import tempfile
 
-    for bad_name in NAMES:
+    for bad_name in FILES:
         with tempfile.TemporaryDirectory() as scratch:
             text = message_of(bad_name, Path(scratch))
         (BAD / f"{bad_name}.txt").write_text(text, encoding="utf-8")

@@ -87,7 +87,7 @@ def test_any_text_survives_as_a_literal(text) -> None:
 
 @given(st.text(min_size=1, max_size=40))
 def test_any_text_survives_as_an_identifier(text) -> None:
-    assert identifier(text).replace('""', "").count('"') == 2
+    assert identifier(text)[1:-1].replace('""', "").count('"') == 0
 
 
 CONNECTION = duckdb.connect()

@@ -15,6 +15,8 @@ from gamelake.present.options import (
     ProjectOption,
     SliceOption,
     TargetsArgument,
+    VarOption,
+    VarsOption,
     parse_slice,
     parse_slices,
 )
@@ -34,6 +36,8 @@ def plan(
     slices: SliceOption = None,
     force: ForceOption = False,
     every: Annotated[bool, typer.Option("--all", help="One line for each slice, fresh ones too.")] = False,
+    listed: VarsOption = None,
+    single: VarOption = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -41,10 +45,14 @@ def plan(
 
     A target is a dataset, a step or a layer such as `gold`; it brings along what it needs.
     """
+    from gamelake.layouts.variables import parse_variables
     from gamelake.pipeline.plan import plan as make_plan
+    from gamelake.pipeline.variables import apply
 
+    given = parse_variables(listed, single)
     with open_project(project) as opened:
-        made = make_plan(opened, targets, force=force, slices=parse_slices(slices))
+        chosen = apply(opened, given, targets, parse_slices(slices))
+        made = make_plan(opened, targets, force=force, slices=chosen)
     if as_json:
         print_json(made.to_json(fresh=every))
         return
@@ -106,6 +114,8 @@ def run(
     targets: TargetsArgument = None,
     slices: SliceOption = None,
     force: ForceOption = False,
+    listed: VarsOption = None,
+    single: VarOption = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -115,9 +125,11 @@ def run(
     check said no: the old rows stay, and what does not read them is built all the same.
     """
     from gamelake.jobs.local import run_now
+    from gamelake.layouts.variables import parse_variables
     from gamelake.pipeline.execute import RunRequest
 
-    wanted = RunRequest(tuple(targets or ()), parse_slices(slices), force)
+    given = parse_variables(listed, single)
+    wanted = RunRequest(tuple(targets or ()), parse_slices(slices), force, given)
     with open_project(project) as opened, steps_progress(quiet=as_json) as listener:
         result = run_now(opened, wanted, listener=listener)
     if as_json:

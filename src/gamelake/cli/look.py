@@ -8,12 +8,13 @@ import typer
 
 from gamelake.packs import open_project
 from gamelake.present.console import Col, data, print_json, print_table, say, state
-from gamelake.present.options import JsonOption, ProjectOption, parse_slice
+from gamelake.present.options import JsonOption, ProjectOption, VarOption, VarsOption, parse_slice
 
 if TYPE_CHECKING:
+    from gamelake.layouts.lineage import Origin
     from gamelake.ledger.rows import CheckRow
     from gamelake.model.slices import Slice
-    from gamelake.pipeline.lineage import Edge
+    from gamelake.pipeline.lineage import ColumnEdge, Edge
 
 DatasetArgument = Annotated[str, typer.Argument(help="Dataset, such as pack.gold.name.")]
 StepArgument = Annotated[str, typer.Argument(metavar="STEP", help="Step, or a dataset it writes.")]
@@ -90,24 +91,24 @@ def check_json(row: CheckRow) -> dict[str, Any]:
 def lineage(
     dataset: DatasetArgument,
     column: Annotated[
-        str | None, typer.Option("--column", help="Trace one column one step up.", show_default=False)
+        str | None, typer.Option("--column", help="Trace one column back to its sources.", show_default=False)
     ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a dataset is made from, and what is made from it."""
-    from gamelake.pipeline.lineage import column_sources
+    from gamelake.pipeline.lineage import column_history, column_origins
     from gamelake.pipeline.lineage import lineage as trace
 
     with open_project(project) as opened:
         if column is not None:
-            sources = column_sources(opened, dataset, column)
-            if as_json:
-                listed = [{"dataset": name, "column": source} for name, source in sources]
-                print_json({"dataset": dataset, "column": column, "from": listed})
-            else:
-                words = sources or [("", "made of constants, or not to be traced")]
-                print_table([Col("dataset", style="name"), Col("column")], words)
+            show_column(
+                dataset,
+                column,
+                column_origins(opened, dataset, column),
+                column_history(opened, dataset, column),
+                as_json=as_json,
+            )
             return
         found = trace(opened, dataset)
     if as_json:
@@ -118,6 +119,28 @@ def lineage(
         data().print(f"  {title}" if edges else f"  {title} nothing", style="quiet")
         for line in branches(dataset, edges, up=up, depth=2):
             data().print(line, markup=False, soft_wrap=True)
+
+
+def show_column(
+    dataset: str, column: str, origins: list[Origin], history: list[ColumnEdge], *, as_json: bool
+) -> None:
+    """What a column is computed from: one step up, and all the way to the sources."""
+    if as_json:
+        steps = [edge.to_json() for edge in history]
+        listed = [{"dataset": origin.dataset, "column": origin.column} for origin in origins]
+        print_json({"dataset": dataset, "column": column, "from": listed, "steps": steps})
+        return
+    columns = [Col("dataset", style="name"), Col("column"), Col("read in"), Col("for")]
+    rows = [
+        (
+            edge.origin.dataset,
+            edge.origin.column,
+            f"{edge.origin.file}:{edge.origin.line}",
+            f"{edge.dataset}.{edge.column}",
+        )
+        for edge in history
+    ]
+    print_table(columns, rows or [("", "made of constants, or not to be traced", "", "")])
 
 
 def branches(dataset: str, edges: tuple[Edge, ...], *, up: bool, depth: int) -> list[str]:
@@ -131,12 +154,20 @@ def branches(dataset: str, edges: tuple[Edge, ...], *, up: bool, depth: int) -> 
     return lines
 
 
-def render(target: StepArgument, slice_text: OneSlice = None, project: ProjectOption = None) -> None:
+def render(
+    target: StepArgument,
+    slice_text: OneSlice = None,
+    listed: VarsOption = None,
+    single: VarOption = None,
+    project: ProjectOption = None,
+) -> None:
     """Print the SQL of a step as the engine gets it, every variable bound."""
+    from gamelake.layouts.variables import parse_variables
     from gamelake.pipeline.render import render as render_sql
 
+    given = parse_variables(listed, single)
     with open_project(project) as opened:
-        print_text(render_sql(opened, target, wanted(slice_text)))
+        print_text(render_sql(opened, target, wanted(slice_text), given))
 
 
 def explain(

@@ -34,6 +34,7 @@ def run_now(
     Failures of steps are in the result; its `exit_code` and `error` tell. What is raised is a mistake
     in the request (then no run was made), or ours.
     """
+    request = request.bound(project)
     selected(project, request.targets, request.slices)  # a mistake in the request makes no run
     if run_id is None:
         run_id = project.ledger.create_run("run", request.title, request.to_json())
@@ -49,6 +50,7 @@ def start_detached(project: Project, request: RunRequest) -> str:
     The child is no child of a request: it goes on when the caller ends. Its output goes to
     `.gamelake/logs/<run>.log`. When it dies before it starts, `Ledger.interrupt_dead_runs` fails the run.
     """
+    request = request.bound(project)
     selected(project, request.targets, request.slices)
     run_id = project.ledger.create_run("run", request.title, request.to_json())
     logs = project.settings.state / "logs"

@@ -2,31 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gamelake.errors import UserError
 from gamelake.model.checks import Check, CheckKind, Severity
 from gamelake.model.names import DatasetName
-from gamelake.model.schema import Column, ColumnType
+from gamelake.model.schema import MAY_BE_STORED_AS, SEMANTIC_STORAGE, Column, ColumnType, SemanticType
 from gamelake.model.steps import Mode, OnEmpty
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _NAME = r"^[a-z_][a-z0-9_]*$"
 Identifier = Annotated[str, Field(pattern=_NAME)]
 """A name that needs no quoting in SQL."""
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""A variable of the SQL, such as `logDate`."""
+VariableType = Literal["date", "int", "text", "ident"]
 
 
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
 
 
+class SplitDocument(_Document):
+    """One massive source table, read as parallel part-queries."""
+
+    column: Identifier
+    parts: int = Field(ge=2, le=1024)
+
+
+_INPUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "dataset": (("dataset",), ()),
+    "file": (("path",), ("format",)),
+    "table": (("connection", "table"), ("split",)),
+    "query": (("connection", "query"), ("split",)),
+}
+_INPUT_ONLY = {key for needed, optional in _INPUT_KEYS.values() for key in (*needed, *optional)}
+
+
 class InputDocument(_Document):
-    """One named input: the SQL sees `dataset` as a view called `name`."""
+    """One named input: the SQL sees it as a view called `name`."""
 
     name: Identifier
-    type: Literal["dataset"] = "dataset"
-    dataset: str
+    type: Literal["dataset", "file", "table", "query", "jdbc"] = "dataset"
+    dataset: str | None = None
+    connection: str | None = None
+    table: str | None = None
+    query: str | None = None
+    path: str | None = None
+    format: Literal["parquet", "json", "csv"] | None = None
+    split: SplitDocument | None = None
 
     @field_validator("dataset")
     @classmethod
@@ -37,36 +67,98 @@ class InputDocument(_Document):
             problem = f"{err.problem}; {err.hint}"
             raise ValueError(problem) from err
 
+    @property
+    def resolved_type(self) -> str:
+        """The type; `jdbc` is the older name of `table` and `query`."""
+        if self.type == "jdbc":
+            return "query" if self.query is not None else "table"
+        return self.type
+
+    def mistakes(self) -> Iterator[tuple[str, str]]:
+        """(problem, key) of keys that this type of input lacks or does not take."""
+        needed, optional = _INPUT_KEYS[self.resolved_type]
+        given = self.model_fields_set - {"name", "type"}
+        for key in needed:
+            if key not in given:
+                yield f"an input of type `{self.resolved_type}` needs the key `{key}`", "name"
+        for key in sorted(given & _INPUT_ONLY - {*needed, *optional}):
+            yield f"`{key}` does not belong to an input of type `{self.resolved_type}`", key
+
 
 class ColumnDocument(_Document):
-    """One column: `bigint`, `bigint not null`, or a mapping with documentation."""
+    """One column: `bigint`, `money<USD> not null`, or a mapping with documentation."""
 
     type: ColumnType
     nullable: bool = True
     doc: str = ""
+    meaning: SemanticType | None = Field(default=None, exclude=True)
+    storage: ColumnType | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        words = value.lower().split()
-        if words[1:] in ([], ["not", "null"]):
-            return {"type": words[0] if words else "", "nullable": len(words) == 1}
-        problem = f"`{value}` is not a column type; write `bigint` or `bigint not null`"
-        raise ValueError(problem)
+        if isinstance(value, str):
+            value = _column_of_words(value)
+        return _with_meaning(value) if isinstance(value, dict) and "meaning" not in value else value
 
     def column(self, name: str, *, required: bool) -> Column:
         """The model's column; slice and grain columns are `required` and never null."""
-        return Column(name, self.type, self.nullable and not required, self.doc)
+        return Column(name, self.type, self.nullable and not required, self.doc, self.meaning)
+
+
+def _column_of_words(text: str) -> dict[str, Any]:
+    found = re.fullmatch(r"\s*(?P<type>\w*(?:\s*<[^<>]*>)?)(?P<rest>.*)", text, re.DOTALL)
+    words = found["rest"].lower().split() if found else ["?"]
+    if found is None or words not in ([], ["not", "null"]):
+        problem = f"`{text}` is not a column type; write `bigint` or `bigint not null`"
+        raise ValueError(problem)
+    kind = found["type"]
+    return {"type": kind if "<" in kind else kind.lower(), "nullable": not words}
+
+
+def _with_meaning(value: dict[str, Any]) -> dict[str, Any]:
+    """A semantic type becomes its storage type and what it means; any other value stays as it is."""
+    text = value.get("type")
+    if not isinstance(text, str):
+        return value
+    meaning = SemanticType.parse(text)
+    if meaning is None:
+        kind = text.partition("<")[0].strip().lower()
+        if kind in SEMANTIC_STORAGE and text.lower() not in set(ColumnType):
+            problem = f"`{text}` is not a column type; write {_EXAMPLES[kind]}"
+            raise ValueError(problem)
+        if "storage" in value:
+            problem = f"`storage` chooses how a semantic type is stored, and `{text}` is none"
+            raise ValueError(problem)
+        return value
+    storage = value.get("storage", meaning.storage.value)
+    allowed = [kind.value for kind in MAY_BE_STORED_AS[meaning.kind]]
+    if storage not in allowed:
+        problem = f"`{text}` cannot be stored as `{storage}`, expected one of: {', '.join(sorted(allowed))}"
+        raise ValueError(problem)
+    return {**value, "type": storage, "meaning": meaning}
+
+
+_EXAMPLES = {
+    "money": "`money<USD>`",
+    "day": "`day<+07:00>` or `day<utc>`",
+    "timestamp": "`timestamp<utc>` or `timestamp`",
+    "id": "`id<user>`",
+    "count": "`count`",
+    "level": "`level`",
+}
 
 
 class OutputDocument(_Document):
     """Where the rows go and what they must look like."""
 
-    type: Literal["table"] = "table"
+    type: Literal["table", "file"] = "table"
+    connection: str | None = None
+    table: str | None = None
+    path: str | None = None
+    format: Literal["parquet", "json", "csv"] | None = None
     mode: Mode | None = None
-    slice: dict[Identifier, Identifier] = Field(default_factory=dict)
+    slice: dict[Identifier, VariableName] = Field(default_factory=dict)
     grain: list[Identifier] = Field(default_factory=list)
     columns: dict[Identifier, ColumnDocument] = Field(alias="schema", min_length=1)
     on_empty: OnEmpty = OnEmpty.FAIL
@@ -76,6 +168,20 @@ class OutputDocument(_Document):
     @classmethod
     def _same_names(cls, value: Any) -> Any:
         return {name: name for name in value} if isinstance(value, list) else value
+
+    def mistakes(self) -> Iterator[tuple[str, str]]:
+        """(problem, key) of keys that this type of output lacks or does not take."""
+        given = self.model_fields_set
+        if self.type == "file" and self.path is None:
+            yield "an output of type `file` needs the key `path`", "type"
+        if (self.connection is None) != (self.table is None):
+            key = "connection" if self.table is None else "table"
+            other = "table" if self.table is None else "connection"
+            yield f"`{key}` needs `{other}` beside it", key
+        foreign = {"file": ("connection", "table"), "table": ("path", "format")}[self.type]
+        for key in foreign:
+            if key in given:
+                yield f"`{key}` does not belong to an output of type `{self.type}`", key
 
     @property
     def resolved_mode(self) -> Mode:
@@ -142,14 +248,41 @@ CheckDocument = Annotated[
 """Any of the checks, told apart by `kind`."""
 
 
+class VariableDocument(_Document):
+    """A variable of the SQL: `int`, or a mapping with a default that holds where nobody gives a value."""
+
+    type: VariableType
+    default: str | int | date | None = None
+    doc: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+    @field_validator("default", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: Any) -> Any:
+        return str(value).lower() if isinstance(value, bool) else value
+
+    @property
+    def default_text(self) -> str | None:
+        """The default as `--var` would give it; None when there is none."""
+        return None if self.default is None else str(self.default)
+
+
 class LayoutDocument(_Document):
-    """The whole front matter of one layout."""
+    """The whole front matter of one layout, or a whole YAML or JSON layout without its SQL."""
 
     description: str = Field(min_length=1)
-    dialect: Literal["duckdb"] = "duckdb"
+    layer: Literal["etl", "std", "cons", "bronze", "silver", "gold"] | None = None
+    dialect: Literal["duckdb", "spark", "trino", "postgres"] = "duckdb"
+    variables: dict[VariableName, VariableDocument] = Field(default_factory=dict)
     inputs: list[InputDocument] = Field(alias="inputSources", min_length=1)
     outputs: list[OutputDocument] = Field(min_length=1, max_length=1)
     checks: list[CheckDocument] = Field(default_factory=list)
+    strategy: Identifier | None = None
+    maturity: Literal["experimental", "candidate", "champion", "archived"] | None = None
 
 
 def known_keys(path: tuple[str | int, ...]) -> list[str]:
@@ -159,11 +292,14 @@ def known_keys(path: tuple[str | int, ...]) -> list[str]:
         "inputSources": [InputDocument],
         "outputs": [OutputDocument],
         "schema": [ColumnDocument],
+        "variables": [VariableDocument],
+        "split": [SplitDocument],
         "checks": [ColumnsCheck, AcceptedValuesCheck, RangeCheck, RowCountCheck, SqlCheck],
     }
     names = [part for part in path if isinstance(part, str) and part in models]
     fields = [model.model_fields.items() for model in models[names[-1] if names else ""]]
-    return sorted({field.alias or name for items in fields for name, field in items})
+    known = {field.alias or name for items in fields for name, field in items if not field.exclude}
+    return sorted(known | ({"transformSql", "sqlFile"} if not names else set()))
 
 
 def _default_name(kind: CheckKind, content: dict[str, Any]) -> str:

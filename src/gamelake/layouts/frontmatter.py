@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from gamelake.errors import LayoutError, Place
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _OPEN = re.compile(r"\A\s*/\*\s*---[ \t]*\n")
 _CLOSE = re.compile(r"^---[ \t]*\*/[ \t]*$", re.MULTILINE)
@@ -20,12 +23,15 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class FrontMatter:
-    """The YAML block of a file, with the line of every key, and the SQL below it."""
+    """The keys of a layout with the line of each, and its SQL with the place where that stands."""
 
     data: Any
     lines: dict[KeyPath, int]
     sql: str
     sql_line: int
+    sql_file: str = ""  # when the SQL stands in a file of its own
+    sql_on_one_line: bool = False  # the text has lines that its file has not, as in JSON
+    sql_path: Path | None = None  # the file of `sql_file`
 
     def line_of(self, path: KeyPath) -> int:
         """Line of a key, or of the nearest one around it that the file has."""
@@ -36,16 +42,36 @@ class FrontMatter:
 
 def split(text: str, file: str) -> FrontMatter:
     """Read the block between `/* ---` and `--- */`; raises LayoutError when it is no YAML mapping."""
-    opening = _OPEN.match(text)
-    closing = _CLOSE.search(text, opening.end()) if opening else None
-    if opening is None or closing is None:
-        missing = "`/* ---` on the first line" if opening is None else "a line `--- */` that ends it"
-        problem = f"no front matter, expected {missing}"
-        raise LayoutError(problem, Place(file, 1), "a layout starts with `/* ---`, YAML, `--- */`")
-    first_line = text.count("\n", 0, opening.end()) + 1
-    data, lines = _read_yaml(text[opening.end() : closing.start()], file, first_line)
-    sql_start = closing.end() + _blank_lines(text[closing.end() :])
+    start, first_line = opening_line(text, file)
+    end, after = closing_line(text, start, file)
+    data, lines, _ = read_yaml(text[start:end], file, first_line)
+    for key in ("transformSql", "sqlFile"):
+        if key in data:
+            problem = f"`{key}` belongs to YAML and JSON layouts; here the SQL stands below the front matter"
+            raise LayoutError(problem, Place(file, lines[key,], key), "move the SQL there")
+    sql_start = after + _blank_lines(text[after:])
     return FrontMatter(data, lines, text[sql_start:], text.count("\n", 0, sql_start) + 1)
+
+
+def opening_line(text: str, file: str) -> tuple[int, int]:
+    """Where the YAML starts, and on which line."""
+    found = _OPEN.match(text)
+    if found is None:
+        raise _no_front_matter(file, "`/* ---` on the first line")
+    return found.end(), text.count("\n", 0, found.end()) + 1
+
+
+def closing_line(text: str, start: int, file: str) -> tuple[int, int]:
+    """Where the YAML that starts there ends, and where the SQL may begin."""
+    found = _CLOSE.search(text, start)
+    if found is None:
+        raise _no_front_matter(file, "a line `--- */` that ends it")
+    return found.start(), found.end()
+
+
+def _no_front_matter(file: str, missing: str) -> LayoutError:
+    problem = f"no front matter, expected {missing}"
+    return LayoutError(problem, Place(file, 1), "a layout starts with `/* ---`, YAML, `--- */`")
 
 
 def _blank_lines(text: str) -> int:
@@ -53,40 +79,58 @@ def _blank_lines(text: str) -> int:
     return len(text) - len(text.lstrip()) - len(text[: len(text) - len(text.lstrip())].rpartition("\n")[2])
 
 
-def _read_yaml(text: str, file: str, first_line: int) -> tuple[Any, dict[KeyPath, int]]:
+def read_yaml(
+    text: str, file: str, first_line: int = 1, *, what: str = "the front matter"
+) -> tuple[Any, dict[KeyPath, int], dict[KeyPath, int]]:
+    """A YAML mapping, the line of every key, and the first line of every text written as a block (`|`)."""
     loader = _Loader(text)
     lines: dict[KeyPath, int] = {(): first_line}
+    blocks: dict[KeyPath, int] = {}
     try:
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
-            problem = "the front matter is empty, expected keys such as `description` and `outputs`"
+            problem = f"{what} is empty, expected keys such as `description` and `outputs`"
             raise LayoutError(problem, Place(file, first_line))
-        _collect_lines(node, (), first_line, lines, file)
-        return loader.construct_document(node), lines
+        _collect_lines(node, (), first_line, lines, blocks, file)
+        return loader.construct_document(node), lines, blocks
     except yaml.MarkedYAMLError as err:
         line = first_line + (err.problem_mark.line if err.problem_mark else 0)
-        problem = f"the front matter is not YAML: {err.problem}"
+        problem = f"{what} is not YAML: {err.problem}"
         raise LayoutError(problem, Place(file, line)) from err
+    except (yaml.YAMLError, ValueError) as err:  # a control character, or a date such as 2026-13-01
+        problem = f"{what} is not YAML: {err}"
+        raise LayoutError(problem, Place(file, first_line)) from err
     finally:
         loader.dispose()
 
 
 def _collect_lines(
-    node: yaml.Node, path: KeyPath, first_line: int, lines: dict[KeyPath, int], file: str
+    node: yaml.Node,
+    path: KeyPath,
+    first_line: int,
+    lines: dict[KeyPath, int],
+    blocks: dict[KeyPath, int],
+    file: str,
 ) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*path, str(key.value))
             line = first_line + key.start_mark.line
             if here in lines:
-                problem = f"`{key.value}` stands here twice, first in line {lines[here]}"
-                raise LayoutError(problem, Place(file, line, dotted(here)))
+                raise twice(str(key.value), lines[here], Place(file, line, dotted(here)))
             lines[here] = line
-            _collect_lines(value, here, first_line, lines, file)
+            _collect_lines(value, here, first_line, lines, blocks, file)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             lines[*path, index] = first_line + value.start_mark.line
-            _collect_lines(value, (*path, index), first_line, lines, file)
+            _collect_lines(value, (*path, index), first_line, lines, blocks, file)
+    elif isinstance(node, yaml.ScalarNode) and node.style == "|":
+        blocks[path] = first_line + node.start_mark.line + 1
+
+
+def twice(key: str, first: int, place: Place) -> LayoutError:
+    """The error of a key that stands twice in one mapping."""
+    return LayoutError(f"`{key}` stands here twice, first in line {first}", place)
 
 
 def dotted(path: KeyPath) -> str:

@@ -11,7 +11,7 @@ from gamelake.layouts.query import Problem, Query, QueryError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from gamelake.model.steps import Output
+    from gamelake.model.steps import Output, SqlStep
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,12 @@ class Subject:
     """What the lints look at: the rendered SQL and what the front matter promises about it."""
 
     sql: str
-    file: str
-    sql_line: int
+    step: SqlStep
     inputs: Mapping[str, int]  # declared view name → line of its declaration
-    output: Output
+
+    @property
+    def output(self) -> Output:
+        return self.step.outputs[0]
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def _unused(subject: Subject, query: Query) -> Iterator[LayoutError]:
         if name not in read:
             problem = f"the input `{name}` is declared and the SQL never reads it"
             hint = "remove the input, or read it: what depends on what is derived from both"
-            yield LayoutError(problem, Place(subject.file, line, f"inputSources[{position}].name"), hint)
+            yield LayoutError(problem, Place(subject.step.file, line, f"inputSources[{position}].name"), hint)
 
 
 def _columns(subject: Subject, query: Query) -> Iterator[Problem]:
@@ -86,5 +88,4 @@ def _missing(wanted: Iterable[str], present: set[str]) -> list[str]:
 
 
 def _error(subject: Subject, problem: Problem) -> LayoutError:
-    place = Place(subject.file, subject.sql_line + problem.line - 1)
-    return LayoutError(problem.text, place, problem.hint)
+    return LayoutError(problem.text, subject.step.sql_place(problem.line), problem.hint)

@@ -1,21 +1,24 @@
-"""From a folder of SQL files to steps; every mistake of every file at once."""
+"""From a folder of layouts to steps; every mistake of every file at once."""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import replace
-from hashlib import sha256
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from gamelake.errors import LayoutError, Place, UserError, did_you_mean
+from gamelake.layouts.cache import StepCache
 from gamelake.layouts.document import LayoutDocument, OutputDocument, known_keys
 from gamelake.layouts.fingerprint import fingerprint, normalised
-from gamelake.layouts.frontmatter import FrontMatter, dotted, split
-from gamelake.layouts.template import render_sample, undefined_variables
+from gamelake.layouts.frontmatter import dotted
+from gamelake.layouts.spelling import SUFFIXES, read_layout, sql_file_of
+from gamelake.layouts.supported import refusals
+from gamelake.layouts.template import render_sample, typed, undefined_variables
 from gamelake.model.names import DatasetName, Layer
 from gamelake.model.schema import ColumnType, Schema
 from gamelake.model.steps import Mode, Output, SqlStep
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from gamelake.layouts.frontmatter import KeyPath
+    from gamelake.layouts.frontmatter import FrontMatter, KeyPath
 
 _FILE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SLICE_TYPES = {
@@ -34,59 +37,107 @@ _SLICE_TYPES = {
     ColumnType.BIGINT: "int",
     ColumnType.TEXT: "text",
 }
-_ANALYSIS = "2"  # part of every cache key: raise it when a lint changes
+_LAYER_WORDS = {"etl", "std", "cons", *(layer.value for layer in Layer)}
 
 
 def load_folder(folder: Path, pack: str, *, cache: Path | None = None) -> list[SqlStep]:
-    """Steps of `<folder>/<layer>/<name>.sql`, by name; raises one LayoutError holding every mistake.
+    """Steps of `<folder>/<layer>/<name>.sql` (or `.yaml`, `.json`), by name; raises one LayoutError of every mistake.
 
-    `cache` is a folder for the outcome of the slow part (parsing SQL), keyed by the file's bytes.
+    `cache` is a folder for what was made of each file; a file of the same bytes is not read again.
     """
     steps: list[SqlStep] = []
     errors: list[LayoutError] = []
-    for file in sorted(folder.rglob("*.sql")):
+    known = StepCache.open(cache, folder, pack)
+    for file in layout_files(folder, known):
         try:
-            steps.append(load_file(file, pack, cache=cache))
+            steps.append(_load(file, pack, known))
         except LayoutError as err:
             errors.append(err)
+    known.save()
     errors += _twice(steps)
     if errors:
         raise LayoutError.all_of(errors)
     return sorted(steps, key=lambda step: step.name)
 
 
+def layout_files(folder: Path, known: StepCache | None = None) -> list[Path]:
+    """Every layout below a folder, by path; a `.sql` file that another layout names as its SQL is none."""
+    found = sorted(file for file in folder.rglob("*") if file.suffix in SUFFIXES and file.is_file())
+    beside = {_sql_file(file, known) for file in found if file.suffix != ".sql"}
+    return [file for file in found if file not in beside]
+
+
+def _sql_file(file: Path, known: StepCache | None) -> Path | None:
+    entry = known.known.get(str(file)) if known else None
+    if entry is not None and known and known.recall(file, file.read_bytes()):
+        return Path(entry.sql_file) if entry.sql_file else None
+    return sql_file_of(file)
+
+
 def load_file(file: Path, pack: str, *, cache: Path | None = None) -> SqlStep:
     """The step of one file; raises one LayoutError holding every mistake of the file."""
-    name = _dataset_of(file, pack)
-    shown = _shown(file)
+    known = StepCache.open(cache, file.parent, pack)
+    step = _load(file, pack, known)
+    known.save()
+    return step
+
+
+def _load(file: Path, pack: str, known: StepCache) -> SqlStep:
     raw = file.read_bytes()
+    step = known.recall(file, raw)
+    if step is None:
+        front = read_layout(file, shown(file))
+        step = make_step(file, front, pack)
+        known.remember(file, raw, step, front.sql_path)
+    return step
+
+
+def make_step(file: Path, front: FrontMatter, pack: str) -> SqlStep:
+    """The step of a layout that was read; raises one LayoutError holding every mistake of the file."""
+    where = shown(file)
+    errors: list[LayoutError] = []
+    document = name = None
     try:
-        text = raw.decode().replace("\r\n", "\n")
-    except UnicodeDecodeError as err:
-        problem = "the file is not UTF-8 text"
-        raise LayoutError(problem, Place(shown, raw.count(b"\n", 0, err.start) + 1)) from err
-    front = split(text, shown)
-    document = _validate(front, shown)
-    errors = list(_cross_checks(document, front, shown))
-    if errors:
+        name = dataset_of(file, pack, front)
+    except LayoutError as err:
+        errors += [err]
+    try:
+        document = validated(front, where)
+    except LayoutError as err:
+        errors += [err]
+    if document is not None:
+        errors += [*_cross_checks(document, front, where), *_unsupported(document, front, where)]
+    if errors or document is None or name is None:
         raise LayoutError.all_of(errors)
-    step = _step(document, front, name, shown)
-    return _analysed(step, front, _cache_file(cache, raw, str(name)))
+    return _analysed(_step(document, front, name, where), front)
 
 
-def _dataset_of(file: Path, pack: str) -> DatasetName:
+def dataset_of(file: Path, pack: str, front: FrontMatter | None = None) -> DatasetName:
+    """The dataset a file writes: by its folder and name, or by the key `layer` where the folder is no layer."""
+    stated = front.data.get("layer") if front is not None else None
+    place = Place(shown(file))
+    layer: Layer | None = None
     try:
         layer = Layer.parse(file.parent.name)
     except UserError as err:
-        problem = f"a layout lies in the folder of its layer; {err.problem}"
-        raise LayoutError(problem, Place(_shown(file)), err.hint) from err
+        if stated is None:
+            problem = f"a layout lies in the folder of its layer; {err.problem}"
+            raise LayoutError(problem, place, err.hint or "or say it with the key `layer`") from err
+    if isinstance(stated, str) and stated in _LAYER_WORDS:
+        if layer not in {None, Layer.parse(stated)}:
+            line = front.line_of(("layer",)) if front is not None else 1
+            problem = f"the layer is `{stated}` here, and the file lies in the folder `{file.parent.name}`"
+            raise LayoutError(problem, Place(shown(file), line, "layer"), "remove `layer`, or move the file")
+        layer = Layer.parse(stated)
+    if layer is None:  # the key `layer` is wrong, and is told so
+        layer = Layer.GOLD
     if not _FILE_NAME.match(file.stem):
         problem = f"`{file.stem}` is not a dataset name, expected lower-case letters, digits and `_`"
-        raise LayoutError(problem, Place(_shown(file)), "rename the file")
+        raise LayoutError(problem, place, "rename the file")
     return DatasetName(pack, layer, file.stem)
 
 
-def _shown(file: Path) -> str:
+def shown(file: Path) -> str:
     """Path as messages show it: below the working folder when the file is there."""
     here = Path.cwd()
     return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
@@ -101,7 +152,8 @@ def _twice(steps: list[SqlStep]) -> Iterator[LayoutError]:
             yield LayoutError(problem, Place(step.file), "give one of them another name")
 
 
-def _validate(front: FrontMatter, file: str) -> LayoutDocument:
+def validated(front: FrontMatter, file: str) -> LayoutDocument:
+    """The document of what was read; LayoutError with every key that is wrong by itself."""
     try:
         return LayoutDocument.model_validate(front.data)
     except ValidationError as err:
@@ -168,6 +220,12 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
     for index, name in enumerate(names):
         if name in names[:index]:
             yield wrong(f"two inputs are called `{name}`", "inputSources", index, "name")
+    for index, source in enumerate(document.inputs):
+        for problem, key in source.mistakes():
+            yield wrong(problem, "inputSources", index, key)
+    for problem, key in output.mistakes():
+        yield wrong(problem, "outputs", 0, key)
+    yield from _variable_checks(document, wrong)
     for key, columns in (("grain", output.grain), ("slice", list(output.slice))):
         for name in columns:
             if name not in output.columns:
@@ -185,6 +243,33 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
             if name not in output.columns:
                 problem = f"the check names `{name}`, which is not a column of the schema"
                 yield wrong(problem, "checks", index, hint=did_you_mean(name, output.columns))
+
+
+def _variable_checks(document: LayoutDocument, wrong: Any) -> Iterator[LayoutError]:
+    """Declared variables against the slice columns that bind them, and defaults against their types."""
+    output = document.outputs[0]
+    bound = {variable: column for column, variable in output.slice.items()}
+    for name, variable in document.variables.items():
+        column = output.columns.get(bound.get(name, ""))
+        expected = _SLICE_TYPES.get(column.type) if column is not None else None
+        if expected is not None and expected != variable.type:
+            problem = (
+                f"`{name}` is `{variable.type}` here, and its slice column `{bound[name]}` is `{expected}`"
+            )
+            yield wrong(problem, "variables", name, hint=f"write `{name}: {expected}`, or leave it out")
+        default = variable.default_text
+        if default is not None:
+            try:
+                typed(default, variable.type, today=date(2000, 1, 1))
+            except ValueError:
+                problem = f"`{default}` is not a value of the type `{variable.type}`"
+                hint = "write `2026-02-16`, `today` or `yesterday`" if variable.type == "date" else None
+                yield wrong(problem, "variables", name, "default", hint=hint)
+
+
+def _unsupported(document: LayoutDocument, front: FrontMatter, file: str) -> Iterator[LayoutError]:
+    for problem, path, hint in refusals(document):
+        yield LayoutError(problem, Place(file, front.line_of(path), dotted(path)), hint)
 
 
 def _mode_checks(output: OutputDocument, wrong: Any) -> Iterator[LayoutError]:
@@ -214,20 +299,35 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         description=document.description,
     )
     bindings = {variable: column for column, variable in declared.slice.items()}
-    inputs = {source.name: DatasetName.parse(source.dataset) for source in document.inputs}
-    variables = {name: _SLICE_TYPES[declared.columns[column].type] for name, column in bindings.items()}
+    inputs = {source.name: DatasetName.parse(source.dataset) for source in document.inputs if source.dataset}
+    bound = {name: _SLICE_TYPES[declared.columns[column].type] for name, column in bindings.items()}
+    variables = {**{name: found.type for name, found in document.variables.items()}, **bound}
+    defaults = {name: found.default_text for name, found in document.variables.items()}
+    sql = front.sql.rstrip().rstrip(";").rstrip()
+    if not sql and len(inputs) == 1:
+        sql = _pass_through(next(iter(inputs)), declared)
+    free = {name: defaults[name] for name in document.variables if name not in bindings}
+    told = [_told(bindings), _told(variables), _told(inputs)] + ([_told(free)] if free else [])
     return SqlStep(
         name=str(name),
         inputs=inputs,
         outputs=(output,),
-        sql=front.sql.rstrip().rstrip(";").rstrip(),
+        sql=sql,
         variables=variables,
         file=file,
         sql_line=front.sql_line,
+        sql_file=front.sql_file,
+        sql_on_one_line=front.sql_on_one_line,
         description=document.description,
         bindings=bindings,
-        fingerprint=fingerprint(normalised(front.sql), _told(bindings), _told(variables), _told(inputs)),
+        defaults={name: text for name, text in defaults.items() if text is not None},
+        fingerprint=fingerprint(normalised(sql), *told),
     )
+
+
+def _pass_through(view: str, output: OutputDocument) -> str:
+    """Without SQL, the only input goes on as it is: its columns by name."""
+    return f"SELECT {', '.join(output.columns)} FROM {view}"
 
 
 def _told(names: Mapping[str, object]) -> str:
@@ -235,49 +335,19 @@ def _told(names: Mapping[str, object]) -> str:
     return json.dumps(sorted((name, str(value)) for name, value in names.items()))
 
 
-def _analysed(step: SqlStep, front: FrontMatter, cached: Path | None) -> SqlStep:
+def _analysed(step: SqlStep, front: FrontMatter) -> SqlStep:
     """The step with its grain proven or not; raises every error of its SQL."""
-    proven = _recall(cached)
-    if proven is None:
-        proven = _analyse(step, front)
-        _remember(cached, proven=proven)
-    return replace(step, outputs=(replace(step.outputs[0], grain_proven=proven),))
-
-
-def _analyse(step: SqlStep, front: FrontMatter) -> bool:
-    where = {"file": step.file, "line": step.sql_line}
-    undefined = undefined_variables(step.sql, step.variables, file=step.file, line=step.sql_line)
+    if not step.sql.strip():
+        problem = f"there is no SQL, and {len(step.inputs)} inputs: only a single one is passed through"
+        raise LayoutError(problem, step.sql_place(1), "write the query that joins them")
+    undefined = undefined_variables(step.sql, step.variables, place=step.sql_place)
     if undefined:
         raise LayoutError.all_of(undefined)
-    if not step.sql.strip():
-        problem = "there is no SQL below the front matter"
-        raise LayoutError(problem, Place(step.file, step.sql_line))
-    sql = render_sample(step.sql, step.variables, file=str(where["file"]), line=step.sql_line)
+    sql = render_sample(step)
     from gamelake.layouts.lint import Subject, lint
 
     inputs = {name: front.line_of(("inputSources", index, "name")) for index, name in enumerate(step.inputs)}
-    verdict = lint(Subject(sql, step.file, step.sql_line, inputs, step.outputs[0]))
+    verdict = lint(Subject(sql, step, inputs))
     if verdict.errors:
         raise LayoutError.all_of(verdict.errors)
-    return verdict.grain_proven
-
-
-def _cache_file(folder: Path | None, raw: bytes, name: str) -> Path | None:
-    if folder is None:
-        return None
-    return folder / "layouts" / f"{sha256(raw + name.encode() + _ANALYSIS.encode()).hexdigest()}.json"
-
-
-def _recall(file: Path | None) -> bool | None:
-    if file is None:
-        return None
-    try:
-        return bool(json.loads(file.read_bytes())["grain_proven"])
-    except (OSError, ValueError, KeyError):
-        return None  # absent or damaged: the analysis runs again
-
-
-def _remember(file: Path | None, *, proven: bool) -> None:
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"grain_proven": proven}), encoding="utf-8")
+    return replace(step, outputs=(replace(step.outputs[0], grain_proven=verdict.grain_proven),))

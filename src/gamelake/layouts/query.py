@@ -53,7 +53,7 @@ class Query:
         found: list[TableReference] = []
         problems: list[Problem] = []
         for table in self._outside_tables():
-            line = _line(table)
+            line = line_of(table)
             if isinstance(table.this, exp.Func):
                 problems += _table_function(table, line)
             elif table.db or table.catalog:
@@ -74,7 +74,7 @@ class Query:
             return []
         hint = "name the columns, so that a new column of the input cannot slip into the output"
         return [
-            Problem("the final SELECT takes `*` from an input", _line(star), hint)
+            Problem("the final SELECT takes `*` from an input", line_of(star), hint)
             for select in _final_selects(self._scopes[-1])
             for star in select.expressions
             if star.is_star
@@ -83,7 +83,7 @@ class Query:
     def unique_on(self, columns: Iterable[str], constant: Iterable[str]) -> bool:
         """True when the text proves that no two rows agree on `columns`; `constant` ones never differ."""
         wanted = {name.lower() for name in columns} | {name.lower() for name in constant}
-        keys = _unique_keys(self._scopes[-1]) if self._scopes else []
+        keys = unique_keys(self._scopes[-1]) if self._scopes else []
         return any(key <= wanted for key in keys)
 
     def _outside_tables(self) -> Iterator[exp.Table]:
@@ -115,7 +115,8 @@ def _parse(sql: str) -> exp.Query:
     return statements[0]
 
 
-def _line(node: Any) -> int:
+def line_of(node: Any) -> int:
+    """First line of the SQL text that a part of the query stands on; 1 when it stands nowhere."""
     lines = [part.meta["line"] for part in node.walk() if "line" in part.meta]
     return min(lines, default=1)
 
@@ -168,7 +169,7 @@ def _star_columns(star: exp.Expression, scope: Scope) -> list[str] | None:
     return names
 
 
-def _unique_keys(scope: Scope) -> list[set[str]]:
+def unique_keys(scope: Scope) -> list[set[str]]:
     """Sets of result columns (lower case) that identify a row, as far as the text proves it."""
     select = scope.expression
     if not isinstance(select, exp.Select):
@@ -240,7 +241,7 @@ def _inherited_keys(scope: Scope, select: exp.Select, outputs: dict[str, str]) -
     names: dict[str, str] = {}
     for text, name in outputs.items():
         names[text.rpartition(".")[2].strip('"')] = name
-    renamed = [{names.get(key, key if starred else "") for key in keys} for keys in _unique_keys(source)]
+    renamed = [{names.get(key, key if starred else "") for key in keys} for keys in unique_keys(source)]
     return [keys for keys in renamed if "" not in keys]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import traceback
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gamelake.errors import LayoutError, Place, did_you_mean
+from gamelake.layouts.macros import MACROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gamelake.model.slices import Slice
     from gamelake.model.steps import SqlStep
 
-_SAMPLES: dict[str, Any] = {"date": date(2000, 1, 1), "int": 1, "text": "x"}
+_SAMPLES: dict[str, Any] = {"date": date(2000, 1, 1), "int": 1, "text": "x", "ident": "x"}
 _HAS_TEMPLATE = re.compile(r"\{[{%#]")
 
 
@@ -65,36 +66,54 @@ def day(value: object) -> Sql:
     return literal(value if isinstance(value, date) else date.fromisoformat(str(value)))
 
 
-def render(step: SqlStep, for_slice: Slice) -> str:
-    """SQL of one output slice, every variable bound."""
-    return render_text(step.sql, slice_values(step, for_slice), file=step.file, line=step.sql_line)
+def render(step: SqlStep, for_slice: Slice, *, engine: str = "duckdb") -> str:
+    """SQL of one output slice, every variable bound, and the macros in the words of the engine."""
+    return render_text(step.sql, slice_values(step, for_slice), place=step.sql_place, engine=engine)
 
 
-def render_sample(sql: str, variables: Mapping[str, str], *, file: str, line: int) -> str:
+def render_sample(step: SqlStep) -> str:
     """SQL with a stand-in for every variable: what static analysis reads."""
-    values = {name: _SAMPLES[kind] for name, kind in variables.items()}
-    return render_text(sql, values, file=file, line=line)
+    values = {name: _SAMPLES[kind] for name, kind in step.variables.items()}
+    values |= {
+        name: typed(text, step.variables[name], today=_SAMPLES["date"])
+        for name, text in {**step.defaults, **step.values}.items()
+    }
+    return render_text(step.sql, values, place=step.sql_place)
 
 
 def slice_values(step: SqlStep, for_slice: Slice) -> dict[str, Any]:
-    """Typed variables of one output slice."""
+    """Typed variables of one output slice: the slice's own, then what this run was given."""
     keys = for_slice.as_dict()
-    return {
-        name: typed(keys[column], step.variables[name])
-        for name, column in step.bindings.items()
-        if column in keys
-    }
+    found = {name: keys[column] for name, column in step.bindings.items() if column in keys}
+    return {name: typed(text, step.variables[name]) for name, text in {**step.values, **found}.items()}
 
 
-def typed(text: str, kind: str) -> Any:
-    """Value of a variable's text: a date, an int or the text; ValueError when it is none."""
+def typed(text: str, kind: str, *, today: date | None = None) -> Any:
+    """Value of a variable's text: a date, an int or the text; ValueError when it is none.
+
+    `today` allows the words `today` and `yesterday`.
+
+    >>> typed("yesterday", "date", today=date(2026, 3, 1))
+    datetime.date(2026, 2, 28)
+    """
     if kind == "date":
-        return date.fromisoformat(text)
+        words = {} if today is None else {"today": today, "yesterday": today - timedelta(days=1)}
+        return words[text] if text in words else date.fromisoformat(text)
     return int(text) if kind == "int" else text
 
 
-def render_text(sql: str, values: Mapping[str, Any], *, file: str = "", line: int = 1) -> str:
-    """Render a template; `line` is where it starts in `file`.
+def _anywhere(line: int) -> Place:
+    return Place("", line)
+
+
+def render_text(
+    sql: str,
+    values: Mapping[str, Any],
+    *,
+    place: Callable[[int], Place] = _anywhere,
+    engine: str = "duckdb",
+) -> str:
+    """Render a template; `place` tells where a line of it stands, `engine` how macros are worded.
 
     >>> render_text("SELECT {{ d | day }}", {"d": date(2026, 2, 16)})
     "SELECT DATE '2026-02-16'"
@@ -104,15 +123,16 @@ def render_text(sql: str, values: Mapping[str, Any], *, file: str = "", line: in
     from jinja2 import TemplateError, TemplateSyntaxError
 
     try:
-        return str(_environment().from_string(sql).render(dict(values)))
+        return str(_environment(engine).from_string(sql).render(dict(values)))
     except TemplateSyntaxError as err:
-        raise _broken(err, file, line) from err
+        raise _broken(err, place) from err
     except (TemplateError, TypeError, ValueError, ArithmeticError) as err:
-        place = Place(file, line + _template_line(err) - 1)
-        raise LayoutError(str(err), place, getattr(err, "hint", None)) from err
+        raise LayoutError(str(err), place(_template_line(err)), getattr(err, "hint", None)) from err
 
 
-def undefined_variables(sql: str, defined: Iterable[str], *, file: str, line: int) -> list[LayoutError]:
+def undefined_variables(
+    sql: str, defined: Iterable[str], *, place: Callable[[int], Place] = _anywhere
+) -> list[LayoutError]:
     """One error for each place that names a variable the layout does not have."""
     if not _HAS_TEMPLATE.search(sql):
         return []
@@ -122,30 +142,51 @@ def undefined_variables(sql: str, defined: Iterable[str], *, file: str, line: in
         tree = _environment().parse(sql)
         free = meta.find_undeclared_variables(tree)
     except TemplateSyntaxError as err:
-        return [_broken(err, file, line)]
+        return [_broken(err, place)]
     known = sorted(defined)
-    unknown = free - set(known)
-    listed = ", ".join(f"`{name}`" for name in known) or "none (the output has no slice)"
+    unknown = free - set(known) - set(MACROS)
+    listed = ", ".join(f"`{name}`" for name in known) or "none (no slice, no `variables`)"
     return [
         LayoutError(
             f"undefined variable `{node.name}`, defined are: {listed}",
-            Place(file, line + node.lineno - 1),
-            did_you_mean(node.name, known),
+            place(node.lineno),
+            did_you_mean(node.name, [*known, *MACROS]),
         )
         for node in tree.find_all(nodes.Name)
         if node.name in unknown and node.ctx == "load"
+    ] + [
+        LayoutError(
+            f"`{name}` is handed to the macro `{call.node.name}` as it is, expected `lit`, `ident` or `day`",
+            place(call.lineno),
+            f"write `{name} | lit` there",
+        )
+        for call in tree.find_all(nodes.Call)
+        if isinstance(call.node, nodes.Name) and call.node.name in MACROS
+        for argument in [*call.args, *(keyword.value for keyword in call.kwargs)]
+        for name in _unfiltered(argument)
     ]
 
 
-def _broken(err: TemplateSyntaxError, file: str, line: int) -> LayoutError:
+def _unfiltered(node: Any) -> list[str]:
+    """Names whose value reaches the text without a filter that makes it safe."""
+    from jinja2 import nodes
+
+    if isinstance(node, nodes.Filter) and node.name in _FILTERS:
+        return []
+    if isinstance(node, nodes.Name):
+        return [node.name]
+    return [name for child in node.iter_child_nodes() for name in _unfiltered(child)]
+
+
+def _broken(err: TemplateSyntaxError, place: Callable[[int], Place]) -> LayoutError:
     problem = f"the SQL template is broken: {(err.message or '').rstrip('.')}"
     named = re.search(r"No filter named '(\w+)'", problem)
     hint = did_you_mean(named.group(1), _FILTERS) or f"filters are: {', '.join(_FILTERS)}" if named else None
-    return LayoutError(problem, Place(file, line + (err.lineno or 1) - 1), hint)
+    return LayoutError(problem, place(err.lineno or 1), hint)
 
 
 @cache
-def _environment() -> SandboxedEnvironment:
+def _environment(engine: str = "duckdb") -> SandboxedEnvironment:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -153,11 +194,17 @@ def _environment() -> SandboxedEnvironment:
         undefined=StrictUndefined, finalize=_only_filtered, keep_trailing_newline=True
     )
     environment.globals.clear()  # `range`, `dict`, … would be undeclared names otherwise
+    for name, macro in MACROS.items():
+        environment.globals[name] = _as_sql(macro, engine)
     environment.filters.update({name: _of_defined(made) for name, made in _FILTERS.items()})
     return environment
 
 
 _FILTERS: dict[str, Callable[[object], Sql]] = {"lit": literal, "ident": identifier, "day": day}
+
+
+def _as_sql(macro: Callable[..., str], engine: str) -> Callable[..., Sql]:
+    return lambda *arguments, **named: Sql(macro(*arguments, **{**named, "engine": engine}))
 
 
 def _of_defined(made: Callable[[object], Sql]) -> Callable[[object], Sql]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,13 +40,75 @@ _SQL = {
 
 
 @dataclass(frozen=True)
+class SemanticType:
+    """What a column's values mean: `money<USD>` is the kind `money` with the parameter `USD`."""
+
+    kind: str
+    parameter: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> SemanticType | None:
+        """The semantic type a text names; None when it names none (a storage type, or a mistake).
+
+        >>> SemanticType.parse("day<+07:00>")
+        SemanticType(kind='day', parameter='+07:00')
+        >>> SemanticType.parse("bigint") is None
+        True
+        """
+        found = _SEMANTIC.fullmatch(text.strip())
+        if found is None or (kind := found["kind"].lower()) not in SEMANTIC_STORAGE:
+            return None
+        parameter = (found["parameter"] or "").strip()
+        if bool(parameter) != (kind in PARAMETERS) or not re.fullmatch(PARAMETERS.get(kind, ""), parameter):
+            return None
+        return cls(kind, parameter.upper() if kind == "money" else parameter.lower())
+
+    @property
+    def storage(self) -> ColumnType:
+        """Type the lake stores it as, when the layout names none."""
+        return SEMANTIC_STORAGE[self.kind]
+
+    def __str__(self) -> str:
+        return f"{self.kind}<{self.parameter}>" if self.parameter else self.kind
+
+
+_SEMANTIC = re.compile(r"(?P<kind>[A-Za-z]+)\s*(?:<(?P<parameter>[^<>]*)>)?")
+SEMANTIC_STORAGE = {
+    "money": ColumnType.DOUBLE,
+    "day": ColumnType.DATE,
+    "timestamp": ColumnType.TIMESTAMP,
+    "id": ColumnType.TEXT,
+    "count": ColumnType.BIGINT,
+    "level": ColumnType.INT,
+}
+"""Every kind of semantic type, and what it is stored as by default."""
+PARAMETERS = {
+    "money": r"[A-Za-z]{3}",  # an ISO 4217 code
+    "day": r"utc|UTC|[+-]\d\d:\d\d|[A-Za-z_]+(/[A-Za-z_]+)+",  # the zone that decides the day
+    "timestamp": r"utc|UTC",
+    "id": r"[A-Za-z_][A-Za-z0-9_]*",
+}
+"""What stands between the angle brackets, for kinds that have any."""
+MAY_BE_STORED_AS = {
+    "money": {ColumnType.DOUBLE, ColumnType.BIGINT, ColumnType.INT},
+    "day": {ColumnType.DATE},
+    "timestamp": {ColumnType.TIMESTAMP},
+    "id": {ColumnType.TEXT, ColumnType.BIGINT, ColumnType.INT, ColumnType.UUID},
+    "count": {ColumnType.BIGINT, ColumnType.INT},
+    "level": {ColumnType.INT, ColumnType.BIGINT},
+}
+"""Storage types a layout may choose with `storage`."""
+
+
+@dataclass(frozen=True)
 class Column:
-    """One column: name, storage type, whether it may be null, and a line of documentation."""
+    """One column: name, storage type, whether it may be null, a line of documentation, what its values mean."""
 
     name: str
     type: ColumnType
     nullable: bool = True
     doc: str = ""
+    meaning: SemanticType | None = None
 
 
 @dataclass(frozen=True)

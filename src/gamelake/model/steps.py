@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gamelake.errors import Place
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
@@ -95,6 +97,17 @@ class SqlStep:
     file: str = ""
     sql_line: int = 1  # line of the file where the SQL starts
     description: str = ""
+    defaults: Mapping[str, str] = field(
+        default_factory=dict
+    )  # variable → text used where nobody gives a value
+    values: Mapping[str, str] = field(default_factory=dict)  # unbound variable → its value in this run
+    sql_file: str = ""  # where the SQL stands when that is another file than `file`
+    sql_on_one_line: bool = False  # the whole text is written on `sql_line`, as JSON does
+
+    def sql_place(self, line: int, key: str | None = None) -> Place:
+        """Where a line (1-based) of the SQL stands."""
+        at = self.sql_line if self.sql_on_one_line else self.sql_line + line - 1
+        return Place(self.sql_file or self.file or None, at, key)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gamelake.errors import CancelledRunError, GamelakeError
@@ -15,6 +15,7 @@ from gamelake.pipeline.publish import recover
 from gamelake.pipeline.results import RunResult, StepResult
 from gamelake.pipeline.scope import RunScope
 from gamelake.pipeline.step_run import StepRun
+from gamelake.pipeline.variables import apply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,25 +31,36 @@ class RunRequest:
     targets: tuple[str, ...] = ()
     slices: tuple[Slice, ...] | None = None
     force: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def to_json(self) -> dict[str, Any]:
         """The request as the ledger keeps it."""
         slices = None if self.slices is None else [str(part) for part in self.slices]
-        return {"targets": list(self.targets), "slices": slices, "force": self.force}
+        told = {"variables": dict(self.variables)} if self.variables else {}
+        return {"targets": list(self.targets), "slices": slices, "force": self.force, **told}
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> RunRequest:
         """Read what `to_json` gave."""
         slices = body.get("slices")
         parsed = None if slices is None else tuple(Slice.parse(text) for text in slices)
-        return cls(tuple(body.get("targets") or ()), parsed, bool(body.get("force")))
+        variables = dict(body.get("variables") or {})
+        return cls(tuple(body.get("targets") or ()), parsed, bool(body.get("force")), variables)
 
     @property
     def title(self) -> str:
         """What the run is called in lists."""
         about = ", ".join(self.targets) or "everything"
         where = f" for {', '.join(map(str, self.slices))}" if self.slices else ""
-        return f"{'rebuild' if self.force else 'run'} {about}{where}"
+        given = ", ".join(f"{name}={value}" for name, value in self.variables.items())
+        return f"{'rebuild' if self.force else 'run'} {about}{where}{f' with {given}' if given else ''}"
+
+    def bound(self, project: Project) -> RunRequest:
+        """The request with its variables given to the project's layouts, and the slices they choose."""
+        if not self.variables:
+            return self
+        slices = apply(project, self.variables, self.targets, self.slices)
+        return replace(self, slices=slices)
 
 
 def execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,12 @@ class Graph:
         if errors:
             raise LayoutError.all_of(errors)
         self.steps: Mapping[str, Step] = {step.name: step for step in _ordered(steps, self.producers)}
+
+    def replacing(self, changed: Iterable[Step]) -> Graph:
+        """The same graph with other versions of some steps; what they read and write is the same."""
+        made = copy(self)
+        made.steps = {**self.steps, **{step.name: step for step in changed}}
+        return made
 
     def upstream(self, name: str) -> set[str]:
         """Names of the steps whose datasets this step reads directly."""

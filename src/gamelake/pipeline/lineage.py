@@ -9,6 +9,7 @@ from gamelake.errors import NotFoundError, UserError, did_you_mean
 from gamelake.model.steps import SqlStep
 
 if TYPE_CHECKING:
+    from gamelake.layouts.lineage import Origin
     from gamelake.pipeline.project import Project
 
 
@@ -56,17 +57,77 @@ def lineage(project: Project, dataset: str) -> Lineage:
 
 def column_sources(project: Project, dataset: str, column: str) -> list[tuple[str, str]]:
     """(dataset, column) pairs one step up that a column is computed from; none for Python steps and sources."""
+    return [(origin.dataset, origin.column) for origin in column_origins(project, dataset, column)]
+
+
+def column_origins(project: Project, dataset: str, column: str) -> list[Origin]:
+    """What a column is computed from, one step up, with the file and line that read it.
+
+    Raises UserError for a dataset that no SQL writes: its columns cannot be traced.
+    """
+    _require_column(project, dataset, column)
+    if not isinstance(project.graph.steps.get(project.graph.producers[dataset]), SqlStep):
+        problem = f"`{dataset}` is not written by SQL, so its columns cannot be traced"
+        raise UserError(problem, hint="`gamelake lineage DATASET` shows the datasets behind it")
+    return _Columns(project).origins(dataset, column)
+
+
+def column_history(project: Project, dataset: str, column: str) -> list[ColumnEdge]:
+    """Every hop from a column to the columns of sources and Python steps behind it, nearest first."""
+    _require_column(project, dataset, column)
+    known = _Columns(project)
+    edges: list[ColumnEdge] = []
+    ahead = [(dataset, column)]
+    seen = set(ahead)
+    while ahead:
+        near = ahead.pop(0)
+        for origin in known.origins(*near):
+            edges.append(ColumnEdge(*near, origin))
+            far = origin.dataset, origin.column
+            if far not in seen:
+                seen.add(far)
+                ahead.append(far)
+    return edges
+
+
+@dataclass(frozen=True)
+class ColumnEdge:
+    """`column` of `dataset` is computed from `origin`."""
+
+    dataset: str
+    column: str
+    origin: Origin
+
+    def to_json(self) -> dict[str, Any]:
+        """The hop as `lineage --column --json` shows it."""
+        return {"dataset": self.dataset, "column": self.column, "from": self.origin.to_json()}
+
+
+class _Columns:
+    """Origins of columns, each layout parsed once."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._schemas = {name: output.schema for name, output in project.graph.outputs.items()}
+        self._known: dict[str, dict[str, list[Origin]]] = {}
+
+    def origins(self, dataset: str, column: str) -> list[Origin]:
+        """Origins one step up; none where no SQL writes the dataset."""
+        from gamelake.layouts.lineage import columns_origins
+
+        step = self._project.graph.steps.get(self._project.graph.producers[dataset])
+        if not isinstance(step, SqlStep):
+            return []
+        if dataset not in self._known:
+            self._known[dataset] = columns_origins(step, self._schemas)
+        return self._known[dataset].get(column.lower(), [])
+
+
+def _require_column(project: Project, dataset: str, column: str) -> None:
     output = project.graph.output(dataset)
     if column not in output.schema.names:
         problem = f"`{dataset}` has no column `{column}`"
         raise NotFoundError(problem, hint=did_you_mean(column, output.schema.names))
-    step = project.graph.steps.get(project.graph.producers[dataset])
-    if not isinstance(step, SqlStep):
-        problem = f"`{dataset}` is not written by SQL, so its columns cannot be traced"
-        raise UserError(problem, hint="`gamelake lineage DATASET` shows the datasets behind it")
-    from gamelake.layouts.lineage import column_lineage
-
-    return column_lineage(step, column, {name: o.schema for name, o in project.graph.outputs.items()})
 
 
 def _reach(project: Project, dataset: str, way: Literal["up", "down"]) -> tuple[Edge, ...]:

@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gamelake.errors import LayoutError, Place
+from gamelake.errors import LayoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,8 +22,8 @@ def placed(step: SqlStep) -> Iterator[None]:
     except LayoutError as err:
         if err.at is not None:
             raise
-        line = step.sql_line + _line_naming(err.problem, step.sql)
-        raise LayoutError(err.problem, Place(step.file, line), err.hint) from err
+        place = step.sql_place(1 + _line_naming(err.problem, step.sql))
+        raise LayoutError(err.problem, place, err.hint) from err
 
 
 def _line_naming(problem: str, sql: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gamelake.errors import UserError, did_you_mean
 from gamelake.pipeline.assess import Known, PlanItem, PlanState, assess, chosen
+from gamelake.pipeline.variables import refuse_unset
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -68,6 +69,7 @@ def selected(
     Raises for an unknown target, and UserError for a slice column that none of these steps has.
     """
     names = project.graph.select(targets)
+    refuse_unset(project.graph.steps[name] for name in names)
     known = {column: None for name in names for column in _slice_columns(project.graph.steps[name])}
     for column in (name for part in slices or () for name, _ in part.keys):
         if column not in known:

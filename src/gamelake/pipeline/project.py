@@ -8,8 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from gamelake.clock import SystemClock, SystemIds
+from gamelake.errors import LayoutError
+from gamelake.layouts.semantics import examine_all
 from gamelake.ledger.ledger import Ledger
+from gamelake.model.steps import SqlStep
 from gamelake.pipeline.graph import Graph
+from gamelake.pipeline.variables import with_defaults
 from gamelake.stores.lake import Lake
 
 if TYPE_CHECKING:
@@ -55,8 +59,12 @@ class Project:
         opener: str = DEFAULT_OPENER,
     ) -> Self:
         """Open ledger and lake of a project and derive its graph; `members` are its packs' steps and sources."""
-        graph = Graph(members)
         clock, ids = clock or SystemClock(), ids or SystemIds()
+        graph = Graph(with_defaults(members, settings, clock))
+        layouts = (step for step in graph.steps.values() if isinstance(step, SqlStep))
+        mistakes = examine_all(layouts, graph.outputs, settings.cache_folder)
+        if mistakes:
+            raise LayoutError.all_of(mistakes)
         ledger = Ledger.open(settings.ledger_file, clock=clock, ids=ids, lease_seconds=settings.lease_seconds)
         lake = Lake(
             settings.lake_folder,

@@ -8,16 +8,31 @@ from gamelake.errors import NotFoundError, UserError
 from gamelake.layouts.template import render as render_template
 from gamelake.model.steps import SqlStep
 from gamelake.pipeline.assess import assess
+from gamelake.pipeline.variables import apply, refuse_unset
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gamelake.model.slices import Slice
     from gamelake.pipeline.assess import Assessment
     from gamelake.pipeline.project import Project
 
 
-def render(project: Project, target: str, part: Slice | None = None) -> str:
-    """SQL as it runs for a slice; without one, for the newest slice the step wants."""
-    step = sql_step(project, target)
+def render(
+    project: Project, target: str, part: Slice | None = None, given: Mapping[str, str] | None = None
+) -> str:
+    """SQL as it runs for a slice; without one, for the newest slice the step wants.
+
+    `given` sets variables; those bound to slice columns say which slice is meant.
+    """
+    named = sql_step(project, target).name
+    chosen = apply(project, given or {}, [named], None if part is None else [part])
+    step = sql_step(project, named)
+    refuse_unset([step])
+    if chosen and {name for name, _ in chosen[0].keys} >= set(step.outputs[0].slice_columns):
+        part = chosen[0].project(step.outputs[0].slice_columns)
+    elif chosen:
+        part = _newest(assess(project, step, slices=chosen))
     return render_template(step, part or _newest(assess(project, step))).strip()
 
 

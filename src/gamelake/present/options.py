@@ -37,6 +37,26 @@ SliceOption = Annotated[
 ]
 
 
+VarsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--vars",
+        metavar="NAME=VALUE,…",
+        help="Variables of the layouts; one that is bound to a slice chooses the slice.",
+        show_default=False,
+    ),
+]
+VarOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--var",
+        metavar="NAME=VALUE",
+        help="One variable, whose value may hold commas; repeatable.",
+        show_default=False,
+    ),
+]
+
+
 def group(help_text: str) -> typer.Typer:
     """An empty group of commands with our manners."""
     return typer.Typer(
