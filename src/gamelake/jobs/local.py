@@ -12,7 +12,7 @@ from gamelake.errors import OperatorError
 from gamelake.model.runs import RunState
 from gamelake.pipeline.execute import execute
 from gamelake.pipeline.lifecycle import end, running
-from gamelake.pipeline.plan import selected
+from gamelake.pipeline.plan import refuse_out_of_order, selected
 
 if TYPE_CHECKING:
     from gamelake.pipeline.events import Cancel, Listener
@@ -34,7 +34,7 @@ def run_now(
     Failures of steps are in the result; its `exit_code` and `error` tell. What is raised is a mistake
     in the request (then no run was made), or ours.
     """
-    selected(project, request.targets, request.slices)  # a mistake in the request makes no run
+    refuse_mistakes(project, request)  # makes no run
     if run_id is None:
         run_id = project.ledger.create_run("run", request.title, request.to_json())
     with running(project, run_id, cancel=cancel) as asked:
@@ -43,13 +43,20 @@ def run_now(
     return result
 
 
+def refuse_mistakes(project: Project, request: RunRequest) -> None:
+    """Raise for a request that cannot be meant: unknown names, or a day before the one it is made from."""
+    selected(project, request.targets, request.slices)
+    if request.slices is not None:
+        refuse_out_of_order(project, request.targets, request.slices, force=request.force)
+
+
 def start_detached(project: Project, request: RunRequest) -> str:
     """Queue a run and start a process of its own for it; returns the run's id at once.
 
     The child is no child of a request: it goes on when the caller ends. Its output goes to
     `.gamelake/logs/<run>.log`. When it dies before it starts, `Ledger.interrupt_dead_runs` fails the run.
     """
-    selected(project, request.targets, request.slices)
+    refuse_mistakes(project, request)
     run_id = project.ledger.create_run("run", request.title, request.to_json())
     logs = project.settings.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)

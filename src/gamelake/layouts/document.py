@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -10,11 +10,14 @@ from gamelake.errors import UserError
 from gamelake.model.checks import Check, CheckKind, Severity
 from gamelake.model.names import DatasetName
 from gamelake.model.schema import Column, ColumnType
-from gamelake.model.steps import Mode, OnEmpty
+from gamelake.model.steps import Mode, OnEmpty, OnMissing, Reading
 
 _NAME = r"^[a-z_][a-z0-9_]*$"
 Identifier = Annotated[str, Field(pattern=_NAME)]
 """A name that needs no quoting in SQL."""
+
+
+_REQUIRED = {True: OnMissing.FAIL, False: OnMissing.EMPTY}
 
 
 class _Document(BaseModel):
@@ -27,6 +30,22 @@ class InputDocument(_Document):
     name: Identifier
     type: Literal["dataset"] = "dataset"
     dataset: str
+    lookback: int = Field(default=0, ge=0, le=3_660)
+    required: bool | None = None
+    on_missing: OnMissing | None = None
+
+    @model_validator(mode="after")
+    def _one_opinion(self) -> Self:
+        if self.required is not None and self.on_missing not in (None, _REQUIRED[self.required]):
+            told = f"`required: {str(self.required).lower()}` means `on_missing: {_REQUIRED[self.required]}`"
+            problem = f"{told}, and the input says `on_missing: {self.on_missing}`"
+            raise ValueError(problem)
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """The model's word for what the keys say together."""
+        return Reading(self.lookback, self.on_missing or _REQUIRED[self.required is not False])
 
     @field_validator("dataset")
     @classmethod
@@ -71,6 +90,7 @@ class OutputDocument(_Document):
     columns: dict[Identifier, ColumnDocument] = Field(alias="schema", min_length=1)
     on_empty: OnEmpty = OnEmpty.FAIL
     allow_shrink: float = Field(default=0.5, ge=0, le=1)
+    evolve: bool = False
 
     @field_validator("slice", mode="before")
     @classmethod
@@ -150,6 +170,7 @@ class LayoutDocument(_Document):
     inputs: list[InputDocument] = Field(alias="inputSources", min_length=1)
     outputs: list[OutputDocument] = Field(min_length=1, max_length=1)
     checks: list[CheckDocument] = Field(default_factory=list)
+    carries: bool = False
 
 
 def known_keys(path: tuple[str | int, ...]) -> list[str]:

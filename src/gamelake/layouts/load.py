@@ -15,10 +15,11 @@ from gamelake.errors import LayoutError, Place, UserError, did_you_mean
 from gamelake.layouts.document import LayoutDocument, OutputDocument, known_keys
 from gamelake.layouts.fingerprint import fingerprint, normalised
 from gamelake.layouts.frontmatter import FrontMatter, dotted, split
+from gamelake.layouts.modes import mode_problems
 from gamelake.layouts.template import render_sample, undefined_variables
 from gamelake.model.names import DatasetName, Layer
 from gamelake.model.schema import ColumnType, Schema
-from gamelake.model.steps import Mode, Output, SqlStep
+from gamelake.model.steps import PREVIOUS, Mode, Output, Reading, SqlStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -179,6 +180,8 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
             problem = f"`{name}` is `{column.type.value}`; a slice column is one of: date, int, bigint, text"
             yield wrong(problem, "outputs", 0, "schema", name)
     yield from _mode_checks(output, wrong)
+    for problem, path, hint in mode_problems(document):
+        yield wrong(problem, *path, hint=hint)
     for index, check in enumerate(document.checks):
         content = check.check().spec
         for name in content.get("columns", [content["column"]] if "column" in content else []):
@@ -212,6 +215,7 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         allow_shrink=declared.allow_shrink,
         checks=tuple(check.check() for check in document.checks),
         description=document.description,
+        evolve=declared.evolve,
     )
     bindings = {variable: column for column, variable in declared.slice.items()}
     inputs = {source.name: DatasetName.parse(source.dataset) for source in document.inputs}
@@ -227,6 +231,8 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         description=document.description,
         bindings=bindings,
         fingerprint=fingerprint(normalised(front.sql), _told(bindings), _told(variables), _told(inputs)),
+        readings={s.name: s.reading for s in document.inputs if s.reading != Reading()},
+        carries=document.carries,
     )
 
 
@@ -256,6 +262,8 @@ def _analyse(step: SqlStep, front: FrontMatter) -> bool:
     from gamelake.layouts.lint import Subject, lint
 
     inputs = {name: front.line_of(("inputSources", index, "name")) for index, name in enumerate(step.inputs)}
+    if step.carries:
+        inputs[PREVIOUS] = front.line_of(("carries",))
     verdict = lint(Subject(sql, step.file, step.sql_line, inputs, step.outputs[0]))
     if verdict.errors:
         raise LayoutError.all_of(verdict.errors)

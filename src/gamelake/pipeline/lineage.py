@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from gamelake.errors import NotFoundError, UserError, did_you_mean
-from gamelake.model.steps import SqlStep
+from gamelake.layouts.modes import VALIDITY
+from gamelake.model.steps import FoldStep, SqlStep
+from gamelake.pipeline.fold import DELTA
 
 if TYPE_CHECKING:
     from gamelake.pipeline.project import Project
@@ -61,6 +63,9 @@ def column_sources(project: Project, dataset: str, column: str) -> list[tuple[st
         problem = f"`{dataset}` has no column `{column}`"
         raise NotFoundError(problem, hint=did_you_mean(column, output.schema.names))
     step = project.graph.steps.get(project.graph.producers[dataset])
+    if isinstance(step, FoldStep):
+        source = column if column not in VALIDITY else step.order[0]
+        return [(str(step.inputs[DELTA]), source)]
     if not isinstance(step, SqlStep):
         problem = f"`{dataset}` is not written by SQL, so its columns cannot be traced"
         raise UserError(problem, hint="`gamelake lineage DATASET` shows the datasets behind it")

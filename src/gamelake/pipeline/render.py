@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from gamelake.errors import NotFoundError, UserError
 from gamelake.layouts.template import render as render_template
-from gamelake.model.steps import SqlStep
-from gamelake.pipeline.assess import assess
+from gamelake.model.steps import FoldStep, SqlStep
+from gamelake.pipeline.assess import PlanState, assess
+from gamelake.pipeline.views import show_inputs
 
 if TYPE_CHECKING:
     from gamelake.model.slices import Slice
@@ -27,9 +28,7 @@ def explain(project: Project, target: str, part: Slice | None = None, *, analyze
     found = assess(project, step)
     chosen = part or _newest(found)
     with project.engine.session() as session:
-        for name, dataset in step.inputs.items():
-            files = [file for v in found.index.feeding(str(dataset), chosen) for file in v.files]
-            session.view(name, project.graph.outputs[str(dataset)].schema, files)
+        show_inputs(project, session, step, found.index, chosen)
         keyword = "EXPLAIN ANALYZE" if analyze else "EXPLAIN"
         rows = session.connection.execute(f"{keyword} {render_template(step, chosen)}").fetchall()
     return "\n".join(str(row[1]) for row in rows)
@@ -37,7 +36,9 @@ def explain(project: Project, target: str, part: Slice | None = None, *, analyze
 
 def sql_step(project: Project, target: str) -> SqlStep:
     """The layout behind a target; UserError when it is several steps, or one in Python."""
-    names = project.graph.named(target)
+    named = project.graph.named(target)
+    # a table that is folded has its SQL in the step before
+    names = [name for name in named if not isinstance(project.graph.steps[name], FoldStep)]
     if len(names) != 1:
         problem = f"`{target}` means {len(names)} steps: {', '.join(names)}"
         raise UserError(problem, hint="name one of them")
@@ -49,7 +50,8 @@ def sql_step(project: Project, target: str) -> SqlStep:
 
 
 def _newest(found: Assessment) -> Slice:
-    if not found.items:
+    ready = [item for item in found.items if item.state is not PlanState.WAITING]
+    if not ready:
         problem = "the step has no slice yet, because its inputs have none"
         raise NotFoundError(problem, hint="import something first, or name a slice")
-    return found.items[-1].slice
+    return ready[-1].slice

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Output, Step
+    from gamelake.pipeline.assess import Wanted
     from gamelake.pipeline.events import Cancel, Reporter
     from gamelake.pipeline.project import Project
 
@@ -48,4 +49,6 @@ class RunScope:
     cancel: Cancel
     failures: Failures = field(default_factory=Failures)
     forced: frozenset[str] = frozenset()
-    slices: Sequence[Slice] | None = None
+    slices: Wanted = None
+    gaps: bool = False  # leave alone what only a change of its own step made stale
+    at_once: int = 1  # batches of one step that may be built at the same time

@@ -81,6 +81,10 @@ class Lake:
         """Columns that name the table's slices, in order."""
         return _slice_columns_of(self.head(dataset))
 
+    def evolved(self, dataset: str) -> bool:
+        """True when older files of the table may lack columns it has now, or have narrower types."""
+        return self._read(dataset, lambda head: head.schema.get("schema-id", 0) > 0, missing=False)
+
     def staging_folder(self, dataset: str, run_id: str) -> Path:
         folder = self.table_folder(dataset) / "data" / run_id
         folder.mkdir(parents=True, exist_ok=True)
