@@ -12,7 +12,7 @@ from gamelake.errors import OperatorError
 from gamelake.model.runs import RunState
 from gamelake.pipeline.execute import execute
 from gamelake.pipeline.lifecycle import end, running
-from gamelake.pipeline.plan import refuse_out_of_order, selected
+from gamelake.pipeline.plan import refuse_dateless, refuse_out_of_order, selected
 
 if TYPE_CHECKING:
     from gamelake.pipeline.events import Cancel, Listener
@@ -46,8 +46,11 @@ def run_now(
 def refuse_mistakes(project: Project, request: RunRequest) -> None:
     """Raise for a request that cannot be meant: unknown names, or a day before the one it is made from."""
     selected(project, request.targets, request.slices)
-    if request.slices is not None:
-        refuse_out_of_order(project, request.targets, request.slices, force=request.force)
+    if request.days is not None:
+        refuse_dateless(project, request.targets)
+    wanted = request.wanted(project.graph)
+    if wanted is not None:
+        refuse_out_of_order(project, request.targets, wanted, force=request.force, gaps=request.gaps)
 
 
 def start_detached(project: Project, request: RunRequest) -> str:

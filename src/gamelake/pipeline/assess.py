@@ -55,6 +55,7 @@ class PlanItem:
     rows: int | None = None
     fingerprint: str = ""
     restates: bool = False  # stale because the step itself changed: SQL, version or schema
+    out_of_order: bool = False  # blocked by an earlier slice that could be built, and was not asked for
 
     @property
     def is_work(self) -> bool:
@@ -159,8 +160,10 @@ def _in_order(chain: Iterable[PlanItem], slices: Wanted) -> Iterator[PlanItem]:
     for given in chain:
         item = given
         if held is not None and (item.is_work or item.state is PlanState.DEPENDS):
-            reason = f"carries state from {held.slice}, which is {held.state} and not to be built"
-            item = replace(item, state=PlanState.BLOCKED, reason=reason)
+            waits = held.state is PlanState.WAITING
+            reason = f"carries state from {held.slice}, which is {held.state}"
+            reason += "" if waits else " and not to be built"
+            item = replace(item, state=PlanState.BLOCKED, reason=reason, out_of_order=not waits)
         elif moving is not None and item.state is PlanState.FRESH:
             reason = f"stays unless its own {moving.slice} comes out different"
             item = replace(item, state=PlanState.DEPENDS, reason=reason)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gamelake.errors import ConflictError, UserError, did_you_mean
 from gamelake.model.steps import SqlStep
 from gamelake.pipeline.assess import Known, PlanItem, PlanState, settled, survey
+from gamelake.pipeline.reach import date_columns
 from gamelake.pipeline.span import Span
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Step
     from gamelake.pipeline.assess import Wanted
+    from gamelake.pipeline.freshness import InputIndex
     from gamelake.pipeline.project import Project
     from gamelake.pipeline.reach import Reach
 
@@ -91,17 +93,33 @@ def plan(
 
 
 def refuse_out_of_order(
-    project: Project, targets: Sequence[str] | None, slices: Wanted, *, force: bool = False
+    project: Project,
+    targets: Sequence[str] | None,
+    slices: Wanted,
+    *,
+    force: bool = False,
+    gaps: bool = False,
 ) -> None:
     """ConflictError when slices asked for are made from earlier ones that are to be built and not asked for."""
     names = project.graph.select(targets)
     if not any(isinstance(step := project.graph.steps[name], SqlStep) and step.carries for name in names):
         return
-    for item in plan(project, targets, slices=slices, force=force).items:
-        if item.state is PlanState.BLOCKED:
+    for item in plan(project, targets, slices=slices, force=force, gaps=gaps).items:
+        if item.out_of_order:
             problem = f"`{item.step}` {item.slice} cannot be built now: it {item.reason}"
-            hint = "`gamelake backfill` builds a span of days in order; without `--slice`, `run` does too"
+            hint = "begin with that day: `gamelake backfill` builds a span in order, `run` everything"
+            if gaps and "left" in item.reason:
+                hint = "`--force` restates a span whose SQL changed; `gamelake run` restates everything"
             raise ConflictError(problem, hint=hint)
+
+
+def refuse_dateless(project: Project, targets: Sequence[str] | None) -> None:
+    """UserError when none of the steps asked for is sliced by a date."""
+    names = project.graph.select(targets)
+    outputs = [project.graph.steps[name].outputs[0] for name in names]
+    if not any(date_columns(output, output.slice_columns) for output in outputs):
+        problem = f"none of {', '.join(f'`{target}`' for target in targets or names)} is sliced by a date"
+        raise UserError(problem, hint="`gamelake run` builds it as a whole")
 
 
 def selected(project: Project, targets: Sequence[str] | None, slices: Wanted = None) -> list[str]:
@@ -143,6 +161,7 @@ class _Foresight:
         self._gaps = gaps
         self._known = Known(project)
         self._pending: dict[str, list[Slice]] = {}  # dataset → slices about to be (re)built
+        self._unasked: dict[str, list[Slice]] = {}  # dataset → those that would be, had they been asked for
 
     def items(self, step: Step) -> list[PlanItem]:
         """Items of the next step in order; remembers them for those to come."""
@@ -159,11 +178,23 @@ class _Foresight:
             if gap is not None:  # it may be about to be filled
                 cause = self._project.graph.producers[gap[0]]
                 by_slice[item.slice] = self._to_come(step, item.slice, cause, feeds)
+        if found.index.own is not None:
+            by_slice = {**self._unasked_before(step, found.index), **by_slice}
         ordered = [by_slice[part] for part in sorted(by_slice)]
         items = list(settled(found, ordered, self._slices, gaps=self._gaps))
         moving = [item.slice for item in items if item.is_work or item.state is PlanState.DEPENDS]
         self._pending |= {str(output.dataset): moving for output in step.outputs}
+        if self._slices is not None:
+            every = settled(found, ordered, None, gaps=self._gaps)
+            later = [item.slice for item in every if item.is_work and item.slice not in set(moving)]
+            self._unasked |= {str(output.dataset): later for output in step.outputs}
         return items
+
+    def _unasked_before(self, step: Step, index: InputIndex) -> dict[Slice, PlanItem]:
+        """Slices there would be if everything ran: one that carries state must not be built before them."""
+        reaches = [reach for reach in index.reaches.values() if reach.shared == index.columns]
+        parts = {reach.cut(part) for reach in reaches for part in self._unasked.get(reach.dataset, ())}
+        return {part: PlanItem(step.name, part, PlanState.MISSING, "not asked for") for part in parts}
 
     def _feed(self, reach: Reach) -> _Feed:
         pending = {reach.cut(part): part for part in reversed(self._pending.get(reach.dataset, []))}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from gamelake.model.steps import Output, Step
+    from gamelake.pipeline.graph import Graph
 
 _PLAIN = Reading()
 
@@ -77,6 +78,12 @@ class Reach:
 def date_columns(output: Output, among: Iterable[str]) -> list[str]:
     """Those of the columns that are dates."""
     return [name for name in among if output.schema[name].type is ColumnType.DATE]
+
+
+def date_slice_columns(graph: Graph) -> frozenset[str]:
+    """Names of all date columns by which anything is sliced."""
+    outputs = graph.outputs.values()
+    return frozenset(name for output in outputs for name in date_columns(output, output.slice_columns))
 
 
 def apart(part: Slice, day: str) -> tuple[Slice, str]:

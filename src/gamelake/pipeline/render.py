@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 def render(project: Project, target: str, part: Slice | None = None) -> str:
     """SQL as it runs for a slice; without one, for the newest slice the step wants."""
     step = sql_step(project, target)
-    return render_template(step, part or _newest(assess(project, step))).strip()
+    return render_template(step, part or newest_ready(assess(project, step))).strip()
 
 
 def explain(project: Project, target: str, part: Slice | None = None, *, analyze: bool = False) -> str:
     """The engine's plan for a slice; `analyze` runs the query and adds times and rows."""
     step = sql_step(project, target)
     found = assess(project, step)
-    chosen = part or _newest(found)
+    chosen = part or newest_ready(found)
     with project.engine.session() as session:
         show_inputs(project, session, step, found.index, chosen)
         keyword = "EXPLAIN ANALYZE" if analyze else "EXPLAIN"
@@ -49,7 +49,8 @@ def sql_step(project: Project, target: str) -> SqlStep:
     return step
 
 
-def _newest(found: Assessment) -> Slice:
+def newest_ready(found: Assessment) -> Slice:
+    """The newest slice whose inputs are there; NotFoundError when there is none."""
     ready = [item for item in found.items if item.state is not PlanState.WAITING]
     if not ready:
         problem = "the step has no slice yet, because its inputs have none"
