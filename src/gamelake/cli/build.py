@@ -103,6 +103,7 @@ def plan_words(made: Plan, *, command: str = "run") -> str:
     restates = "".join(
         f"\n{part.step} itself changed: {formats.plural(part.slices, 'slice')} restated, {formats.plural(part.rows, 'row')}"
         for part in made.restated()
+        if part.slices > 1
     )
     if command == "backfill":
         restates = restates.replace(" restated", " stale")
