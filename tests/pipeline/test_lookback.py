@@ -98,3 +98,21 @@ def test_looking_back_without_a_date_to_look_along_is_refused(root) -> None:
 
     assert caught.value.at is not None
     assert caught.value.at.line == 3
+
+
+def test_what_reads_a_failed_day_waits_with_it(root) -> None:
+    write(
+        root,
+        "silver/daily",
+        DAILY.replace("--- */", "checks: [{kind: range, column: score, max: 500}]\n--- */"),
+    )
+    days = five_days()
+    with open_modes(root) as project:
+        import_days(project, days)
+        assert run_now(project, RunRequest()).error is None
+        import_days(project, {d: [("p0", 1, None)] for d in days} | {"2026-01-02": [("p0", 501, None)]})
+        result = run_now(project, RunRequest())
+
+        step = next(step for step in result.steps if step.step == "toy.gold.window")
+        assert [str(part) for part in step.built] == ["day=2026-01-01", "day=2026-01-05"]
+        assert [str(part) for part in step.blocked] == [f"day=2026-01-0{d}" for d in (2, 3, 4)]

@@ -101,12 +101,11 @@ def plan_words(made: Plan, *, command: str = "run") -> str:
     if not made.items:
         return "nothing to build: no step has input yet"
     restates = "".join(
-        f"\n{part.step} itself changed: {formats.plural(part.slices, 'slice')} restated, {formats.plural(part.rows, 'row')}"
+        f"\n{part.step} itself changed: {formats.plural(part.slices, 'slice')} stale,"
+        f" {formats.plural(part.rows, 'row')}"
         for part in made.restated()
         if part.slices > 1
     )
-    if command == "backfill":
-        restates = restates.replace(" restated", " stale")
     if not made.work:
         others = {name: counts[name] for name in ("waiting", "blocked", "left") if name in counts}
         told = "".join(f", {formats.count(number)} {name}" for name, number in others.items())

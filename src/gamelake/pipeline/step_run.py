@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ class StepRun:
         self._position = position
         self._publisher = Publisher(scope.project, scope.run_id)
         self._result = StepResult(step.name)
-        self._batches = 0
+        self._numbers = count(1)
         self._total = 0
         self._previous: Mapping[str, Mapping[Slice, SliceVersion]] = {}
         self._carry: Carry | None = None
@@ -103,7 +104,7 @@ class StepRun:
         self._previous = found.previous
         self._carry = Carry(self._scope, found, self._result) if found.index.own else None
         self._hold_back(found)
-        work = self._unblocked([i for i in found.items if i.is_work or i.state is PlanState.DEPENDS])
+        work = self._unblocked(found)
         self._result.fresh = sum(item.state is PlanState.FRESH for item in found.items)
         self._total = len(work)
         if not work:
@@ -146,10 +147,13 @@ class StepRun:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _unblocked(self, work: Sequence[PlanItem]) -> list[PlanItem]:
+    def _unblocked(self, found: Assessment) -> list[PlanItem]:
         free = []
-        for item in work:
-            cause = self._scope.failures.blocking(self._step, item.slice)
+        reaches = found.index.reaches.values()
+        for item in found.items:
+            if not item.is_work and item.state is not PlanState.DEPENDS:
+                continue
+            cause = self._scope.failures.blocking(reaches, item.slice)
             if cause is None or item.state is PlanState.DEPENDS:  # that one is fresh without it
                 free.append(item)
                 continue
@@ -210,11 +214,10 @@ class StepRun:
             self._project.ledger.mark_slices(dataset, slices, state, self._scope.run_id, detail)
 
     def _task(self, batch: Sequence[PlanItem]) -> Task:
-        self._batches += 1
         return Task(
             self._project,
             self._scope.run_id,
-            f"{self._step.name}#{self._batches}",
+            f"{self._step.name}#{next(self._numbers)}",
             self._step.name,
             tuple(str(item.slice) for item in batch),
             self._position,
@@ -241,7 +244,7 @@ class StepRun:
                 continue
             sql = render(step, item.slice)
             show_inputs(self._project, session, step, found.index, item.slice)
-            if self._batches == 1 and task.sql is None:
+            if task.sql is None and task.id.endswith("#1"):
                 with placed(step):
                     refuse_misnamed(step, session.columns(sql))
             task.sql = task.sql or sql.strip()
