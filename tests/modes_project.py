@@ -16,7 +16,7 @@ from gamelake.layouts.load import load_folder
 from gamelake.model.names import DatasetName
 from gamelake.model.schema import Column, ColumnType, Schema
 from gamelake.model.slices import Slice
-from gamelake.model.steps import OnEmpty, Output, Source
+from gamelake.model.steps import OnEmpty, Output, Source, Step
 from gamelake.pipeline.project import Project
 from gamelake.pipeline.source import source_run
 from gamelake.settings import Settings
@@ -118,7 +118,10 @@ def write(root: Path, name: str, text: str) -> None:
 
 def open_modes(root: Path) -> Project:
     """Open the project; also what a worker calls."""
-    members = [Source("raw", (RAW,)), *load_folder(root / "layouts", "toy", cache=root / ".gamelake/cache")]
+    members: list[Step | Source] = [
+        Source("raw", (RAW,)),
+        *load_folder(root / "layouts", "toy", cache=root / ".gamelake/cache"),
+    ]
     return Project.open(Settings.load(root), members, opener="modes_project:open_modes")
 
 
