@@ -172,7 +172,8 @@ def failures(result: RunResult) -> Iterator[str]:
     yield from (f"✗ {error.problem}" for error in failed if error is not result.error)
     for step in result.steps:
         if step.blocked:
-            yield f"! {step.step}: {formats.plural(len(step.blocked), 'slice')} held back, an input failed"
+            why = "an input failed" if failed else "an earlier slice waits for its input"
+            yield f"! {step.step}: {formats.plural(len(step.blocked), 'slice')} held back, {why}"
 
 
 def rollback(
