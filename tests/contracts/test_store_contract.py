@@ -1,6 +1,8 @@
 """The sentences of `TableStore`, held against every implementation."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
@@ -309,3 +311,37 @@ def as_version(receipt):
         step=receipt.step,
         published_at=receipt.published_at,
     )
+
+
+def test_an_output_that_evolves_changes_the_table_with_its_commit_and_takes_older_files(store):
+    first = commit(store, stage(store, NIGHT, [1, 2])).slices[0]
+    wider = Schema((*OUTPUT.schema.columns, Column("extra", ColumnType.INT)))
+    evolving = replace(OUTPUT, schema=wider, evolve=True)
+    store.ensure_table(evolving)
+    assert store.schema(DATASET) == OUTPUT.schema
+
+    folder = store.staging_folder(DATASET, "run")
+    schema = pa.schema([(column.name, ARROW[column.type]) for column in wider.columns])
+    rows = [{**row, "extra": 7} for row in rows_of(OTHER, [3])]
+    file = write_rows(folder / f"{uuid4()}.parquet", rows, schema)
+    commit(store, StagedSlice(OTHER, (file,), 1, "hash", "fingerprint", {}), output=evolving)
+    assert store.schema(DATASET) == wider
+
+    files = tuple(StagedFile(path, 2, Path(path).stat().st_size) for path in first.files)
+    commit(store, StagedSlice(NIGHT, files, 2, "hash", "fingerprint", {}), output=evolving)
+    assert store.current(DATASET)[NIGHT].version == 2
+    with pytest.raises(LayoutError, match="no longer declared"):
+        store.ensure_table(OUTPUT)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [Column("extra", ColumnType.INT, nullable=False), Column("note", ColumnType.BIGINT)],
+    ids=["required", "another type"],
+)
+def test_what_is_no_evolution_is_drift_all_the_same(store, column):
+    columns = {known.name: known for known in OUTPUT.schema.columns} | {column.name: column}
+    changed = replace(OUTPUT, schema=Schema(tuple(columns.values())), evolve=True)
+
+    with pytest.raises(LayoutError, match=column.name):
+        store.ensure_table(changed)

@@ -56,17 +56,21 @@ def plan(
     if as_json:
         print_json(made.to_json(fresh=every))
         return
-    if made.items and (every or len(made.work) < len(made.items) or made.work):
-        rows = every_item(made) if every else together(made)
-        if rows:
-            columns = [
-                Col("state", form=state),
-                Col("step", style="name"),
-                Col("slice"),
-                Col("why", wrap=True),
-            ]
-            print_table([*columns, Col("rows", form=formats.number, right=True)], rows)
+    plan_table(made, every=every)
     say(plan_words(made))
+
+
+def plan_table(made: Plan, *, every: bool = False) -> None:
+    """The plan as a table; nothing when all is fresh."""
+    rows = every_item(made) if every else together(made)
+    if rows:
+        columns = [
+            Col("state", form=state),
+            Col("step", style="name"),
+            Col("slice"),
+            Col("why", wrap=True),
+        ]
+        print_table([*columns, Col("rows", form=formats.number, right=True)], rows)
 
 
 def every_item(made: Plan) -> list[tuple[Any, ...]]:
@@ -98,16 +102,25 @@ def _order(made: Plan) -> dict[str, int]:
     return {step: number for number, step in enumerate(steps)}
 
 
-def plan_words(made: Plan) -> str:
-    """The plan in one sentence."""
+def plan_words(made: Plan, *, command: str = "run") -> str:
+    """The plan in one sentence, and in another one what a change of SQL restates."""
     counts = made.counts()
     fresh = counts.get("fresh", 0)
     if not made.items:
         return "nothing to build: no step has input yet"
+    restates = "".join(
+        f"\n{part.step} itself changed: {formats.plural(part.slices, 'slice')} stale,"
+        f" {formats.plural(part.rows, 'row')}"
+        for part in made.restated()
+        if part.slices > 1
+    )
     if not made.work:
-        return f"nothing to do: {formats.plural(fresh, 'slice')} fresh"
+        others = {name: counts[name] for name in ("waiting", "blocked", "left") if name in counts}
+        told = "".join(f", {formats.count(number)} {name}" for name, number in others.items())
+        return f"nothing to do: {formats.plural(fresh, 'slice')} fresh{told}{restates}"
     may = f", {formats.count(counts['depends'])} may follow" if counts.get("depends") else ""
-    return f"`gamelake run` would build {formats.plural(len(made.work), 'slice')}{may}; {formats.count(fresh)} fresh"
+    would = f"`gamelake {command}` would build {formats.plural(len(made.work), 'slice')}"
+    return f"{would}{may}; {formats.count(fresh)} fresh{restates}"
 
 
 def run(
@@ -171,7 +184,8 @@ def failures(result: RunResult) -> Iterator[str]:
     yield from (f"✗ {error.problem}" for error in failed if error is not result.error)
     for step in result.steps:
         if step.blocked:
-            yield f"! {step.step}: {formats.plural(len(step.blocked), 'slice')} held back, an input failed"
+            why = "an input failed" if failed else "an earlier slice waits for its input"
+            yield f"! {step.step}: {formats.plural(len(step.blocked), 'slice')} held back, {why}"
 
 
 def rollback(

@@ -27,6 +27,8 @@ COMMANDS = (
     Command("init", "gamelake.cli.init:init", BUILD, "Create a project folder."),
     Command("plan", "gamelake.cli.build:plan", BUILD, "Show what `run` would do, and why."),
     Command("run", "gamelake.cli.build:run", BUILD, "Build what is missing or stale, check it, publish it."),
+    Command("backfill", "gamelake.cli.backfill:backfill", BUILD, "Build what a span of days lacks, in order."),
+    Command("diff", "gamelake.cli.diff:diff", BUILD, "Show what changed code would change in a slice, without publishing."),
     Command("rollback", "gamelake.cli.build:rollback", BUILD, "Publish an earlier version of a slice again."),
     Command("layout", "gamelake.cli.layout:app", BUILD, "Check, format, import and export layouts; their JSON Schema."),
     Command("simulate", "gamelake.cli.simulate:Simulators", BUILD, "Write made-up data that looks like a game's own."),

@@ -42,8 +42,11 @@ class Session(Protocol):
         """The driver's own connection, for steps written in Python."""
         ...
 
-    def view(self, name: str, schema: Schema, files: Sequence[str]) -> None:
-        """Make (or replace) a view over Parquet files; no files = no rows, with the schema's types."""
+    def view(self, name: str, schema: Schema, files: Sequence[str], *, mixed: bool = False) -> None:
+        """Make (or replace) a view over Parquet files; no files = no rows, with the schema's types.
+
+        `mixed` files may lack columns (then null) and have narrower types.
+        """
         ...
 
     def columns(self, sql: str) -> list[str]:

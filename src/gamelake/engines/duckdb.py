@@ -48,8 +48,9 @@ class DuckDBSession:
     def connection(self) -> duckdb.DuckDBPyConnection:
         return self._cursor
 
-    def view(self, name: str, schema: Schema, files: Sequence[str]) -> None:
-        self._run(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {scan(schema, files)}")
+    def view(self, name: str, schema: Schema, files: Sequence[str], *, mixed: bool = False) -> None:
+        query = mixed_scan(self._cursor, schema, files) if mixed else scan(schema, files)
+        self._run(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {query}")
 
     def columns(self, sql: str) -> list[str]:
         return self._relation(f"SELECT * FROM ({sql}\n) LIMIT 0").columns
@@ -159,6 +160,20 @@ def scan(schema: Schema, files: Sequence[str], *, stored: Collection[str] | None
     listed = ", ".join(text_literal(file) for file in files)
     # slices live in folders named column=value; the files hold those columns themselves
     return f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)"
+
+
+def mixed_scan(connection: duckdb.DuckDBPyConnection, schema: Schema, files: Sequence[str]) -> str:
+    """`scan` of files written for several versions of a schema: what a file lacks is null, types are the schema's."""
+    if not files:
+        return scan(schema, files)
+    listed = ", ".join(text_literal(file) for file in files)
+    source = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
+    stored = set(connection.sql(f"SELECT * FROM {source} LIMIT 0").columns)
+    columns = ", ".join(
+        f"CAST({quoted(c.name) if c.name in stored else 'NULL'} AS {c.type.sql}) AS {quoted(c.name)}"
+        for c in schema.columns
+    )
+    return f"SELECT {columns} FROM {source}"
 
 
 def quoted(name: str) -> str:

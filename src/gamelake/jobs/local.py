@@ -12,7 +12,7 @@ from gamelake.errors import OperatorError
 from gamelake.model.runs import RunState
 from gamelake.pipeline.execute import execute
 from gamelake.pipeline.lifecycle import end, running
-from gamelake.pipeline.plan import selected
+from gamelake.pipeline.plan import refuse_dateless, refuse_out_of_order, selected
 
 if TYPE_CHECKING:
     from gamelake.pipeline.events import Cancel, Listener
@@ -35,13 +35,23 @@ def run_now(
     in the request (then no run was made), or ours.
     """
     request = request.bound(project)
-    selected(project, request.targets, request.slices)  # a mistake in the request makes no run
+    refuse_mistakes(project, request)  # makes no run
     if run_id is None:
         run_id = project.ledger.create_run("run", request.title, request.to_json())
     with running(project, run_id, cancel=cancel) as asked:
         result = execute(project, request, run_id=run_id, listener=listener, cancel=asked)
         end(project, run_id, result.state, result.error)
     return result
+
+
+def refuse_mistakes(project: Project, request: RunRequest) -> None:
+    """Raise for a request that cannot be meant: unknown names, or a day before the one it is made from."""
+    selected(project, request.targets, request.slices)
+    if request.days is not None:
+        refuse_dateless(project, request.targets)
+    wanted = request.wanted(project.graph)
+    if wanted is not None:
+        refuse_out_of_order(project, request.targets, wanted, force=request.force, gaps=request.gaps)
 
 
 def start_detached(project: Project, request: RunRequest) -> str:
@@ -51,7 +61,7 @@ def start_detached(project: Project, request: RunRequest) -> str:
     `.gamelake/logs/<run>.log`. When it dies before it starts, `Ledger.interrupt_dead_runs` fails the run.
     """
     request = request.bound(project)
-    selected(project, request.targets, request.slices)
+    refuse_mistakes(project, request)
     run_id = project.ledger.create_run("run", request.title, request.to_json())
     logs = project.settings.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)

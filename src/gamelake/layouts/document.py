@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -12,7 +12,7 @@ from gamelake.errors import UserError
 from gamelake.model.checks import Check, CheckKind, Severity
 from gamelake.model.names import DatasetName
 from gamelake.model.schema import MAY_BE_STORED_AS, SEMANTIC_STORAGE, Column, ColumnType, SemanticType
-from gamelake.model.steps import Mode, OnEmpty
+from gamelake.model.steps import Mode, OnEmpty, OnMissing, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,9 @@ Identifier = Annotated[str, Field(pattern=_NAME)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """A variable of the SQL, such as `logDate`."""
 VariableType = Literal["date", "int", "text", "ident"]
+
+
+_REQUIRED = {True: OnMissing.FAIL, False: OnMissing.EMPTY}
 
 
 class _Document(BaseModel):
@@ -37,7 +40,7 @@ class SplitDocument(_Document):
 
 
 _INPUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "dataset": (("dataset",), ()),
+    "dataset": (("dataset",), ("lookback", "required", "on_missing")),
     "file": (("path",), ("format",)),
     "table": (("connection", "table"), ("split",)),
     "query": (("connection", "query"), ("split",)),
@@ -57,6 +60,22 @@ class InputDocument(_Document):
     path: str | None = None
     format: Literal["parquet", "json", "csv"] | None = None
     split: SplitDocument | None = None
+    lookback: int = Field(default=0, ge=0, le=3_660)
+    required: bool | None = None
+    on_missing: OnMissing | None = None
+
+    @model_validator(mode="after")
+    def _one_opinion(self) -> Self:
+        if self.required is not None and self.on_missing not in (None, _REQUIRED[self.required]):
+            told = f"`required: {str(self.required).lower()}` means `on_missing: {_REQUIRED[self.required]}`"
+            problem = f"{told}, and the input says `on_missing: {self.on_missing}`"
+            raise ValueError(problem)
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """The model's word for what the keys say together."""
+        return Reading(self.lookback, self.on_missing or _REQUIRED[self.required is not False])
 
     @field_validator("dataset")
     @classmethod
@@ -163,6 +182,7 @@ class OutputDocument(_Document):
     columns: dict[Identifier, ColumnDocument] = Field(alias="schema", min_length=1)
     on_empty: OnEmpty = OnEmpty.FAIL
     allow_shrink: float = Field(default=0.5, ge=0, le=1)
+    evolve: bool = False
 
     @field_validator("slice", mode="before")
     @classmethod
@@ -283,6 +303,7 @@ class LayoutDocument(_Document):
     checks: list[CheckDocument] = Field(default_factory=list)
     strategy: Identifier | None = None
     maturity: Literal["experimental", "candidate", "champion", "archived"] | None = None
+    carries: bool = False
 
 
 def known_keys(path: tuple[str | int, ...]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.errors import LayoutError, Place, did_you_mean
 from gamelake.layouts.query import Problem, Query, QueryError
+from gamelake.model.steps import PREVIOUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -61,7 +62,10 @@ def _reads(subject: Subject, query: Query) -> Iterator[Problem]:
 def _unused(subject: Subject, query: Query) -> Iterator[LayoutError]:
     read = {reference.name for reference in query.tables()[0]}
     for position, (name, line) in enumerate(subject.inputs.items()):
-        if name not in read:
+        if name == PREVIOUS and name not in read:
+            problem = f"the layout carries state and its SQL never reads `{PREVIOUS}`, its own slice before"
+            yield LayoutError(problem, Place(subject.step.file, line, "carries"), "read it, or remove `carries`")
+        elif name not in read:
             problem = f"the input `{name}` is declared and the SQL never reads it"
             hint = "remove the input, or read it: what depends on what is derived from both"
             yield LayoutError(problem, Place(subject.step.file, line, f"inputSources[{position}].name"), hint)

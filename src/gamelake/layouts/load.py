@@ -16,12 +16,13 @@ from gamelake.layouts.cache import StepCache
 from gamelake.layouts.document import LayoutDocument, OutputDocument, known_keys
 from gamelake.layouts.fingerprint import fingerprint, normalised
 from gamelake.layouts.frontmatter import dotted
+from gamelake.layouts.modes import mode_problems
 from gamelake.layouts.spelling import SUFFIXES, read_layout, sql_file_of
 from gamelake.layouts.supported import refusals
 from gamelake.layouts.template import render_sample, typed, undefined_variables
 from gamelake.model.names import DatasetName, Layer
 from gamelake.model.schema import ColumnType, Schema
-from gamelake.model.steps import Mode, Output, SqlStep
+from gamelake.model.steps import PREVIOUS, Mode, Output, Reading, SqlStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -237,6 +238,8 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
             problem = f"`{name}` is `{column.type.value}`; a slice column is one of: date, int, bigint, text"
             yield wrong(problem, "outputs", 0, "schema", name)
     yield from _mode_checks(output, wrong)
+    for problem, path, hint in mode_problems(document):
+        yield wrong(problem, *path, hint=hint)
     for index, check in enumerate(document.checks):
         content = check.check().spec
         for name in content.get("columns", [content["column"]] if "column" in content else []):
@@ -297,6 +300,7 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         allow_shrink=declared.allow_shrink,
         checks=tuple(check.check() for check in document.checks),
         description=document.description,
+        evolve=declared.evolve,
     )
     bindings = {variable: column for column, variable in declared.slice.items()}
     inputs = {source.name: DatasetName.parse(source.dataset) for source in document.inputs if source.dataset}
@@ -322,6 +326,8 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         bindings=bindings,
         defaults={name: text for name, text in defaults.items() if text is not None},
         fingerprint=fingerprint(normalised(sql), *told),
+        readings={s.name: s.reading for s in document.inputs if s.reading != Reading()},
+        carries=document.carries,
     )
 
 
@@ -347,6 +353,8 @@ def _analysed(step: SqlStep, front: FrontMatter) -> SqlStep:
     from gamelake.layouts.lint import Subject, lint
 
     inputs = {name: front.line_of(("inputSources", index, "name")) for index, name in enumerate(step.inputs)}
+    if step.carries:
+        inputs[PREVIOUS] = front.line_of(("carries",))
     verdict = lint(Subject(sql, step, inputs))
     if verdict.errors:
         raise LayoutError.all_of(verdict.errors)

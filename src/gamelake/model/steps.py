@@ -21,11 +21,23 @@ if TYPE_CHECKING:
     from gamelake.model.slices import Slice
 
 
+PREVIOUS = "previous"
+"""View by which a layout that carries state reads its own slice before."""
+
+
 class Mode(StrEnum):
     """How an output meets the rows that are already there."""
 
     REPLACE_SLICE = "replace_slice"
     SNAPSHOT_REPLACE = "snapshot_replace"
+    APPEND_UNIQUE = "append_unique"  # the first row of each grain stays
+    MERGE = "merge"  # the last row of each grain counts
+    SCD2 = "scd2"  # every row of a grain counts from when it was first said until another one
+
+    @property
+    def folds(self) -> bool:
+        """True when the table is made of what all slices say, one after the other."""
+        return self in {Mode.APPEND_UNIQUE, Mode.MERGE, Mode.SCD2}
 
 
 class OnEmpty(StrEnum):
@@ -34,6 +46,21 @@ class OnEmpty(StrEnum):
     FAIL = "fail"
     CLEAR = "clear"
     KEEP = "keep"
+
+
+class OnMissing(StrEnum):
+    """What an input slice that was never published means for the output slice that needs it."""
+
+    FAIL = "fail"  # the output slice waits for it
+    EMPTY = "empty"  # the input has no rows there
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a layout reads one input: `lookback` earlier days beside the slice's own."""
+
+    lookback: int = 0
+    on_missing: OnMissing = OnMissing.FAIL
 
 
 @dataclass(frozen=True)
@@ -50,6 +77,7 @@ class Output:
     allow_shrink: float = 0.5  # snapshot_replace: least share of the old rows that must remain
     checks: tuple[Check, ...] = ()
     description: str = ""
+    evolve: bool = False  # new nullable columns and wider types change the table; all else is drift
 
 
 class StepContext(Protocol):
@@ -103,6 +131,9 @@ class SqlStep:
     values: Mapping[str, str] = field(default_factory=dict)  # unbound variable → its value in this run
     sql_file: str = ""  # where the SQL stands when that is another file than `file`
     sql_on_one_line: bool = False  # the whole text is written on `sql_line`, as JSON does
+    readings: Mapping[str, Reading] = field(default_factory=dict)  # view name → how; absent = plainly
+    carries: bool = False  # reads its own slice before as the view `previous`
+    delta_of: DatasetName | None = None  # the table that is folded from what this writes
 
     def sql_place(self, line: int, key: str | None = None) -> Place:
         """Where a line (1-based) of the SQL stands."""
@@ -123,6 +154,20 @@ class PythonStep:
 
 
 @dataclass(frozen=True)
+class FoldStep:
+    """Makes one table of the deltas of a layout, in the order of their slices."""
+
+    name: str
+    inputs: Mapping[str, DatasetName]  # `delta` → the dataset of the deltas
+    outputs: tuple[Output, ...]
+    mode: Mode
+    grain: tuple[str, ...]
+    order: tuple[str, ...]  # slice columns of the deltas
+    file: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
 class Source:
     """Makes slices appear from outside: an import, a receiver. `run` never starts it."""
 
@@ -131,5 +176,5 @@ class Source:
     description: str = ""
 
 
-Step = SqlStep | PythonStep
+Step = SqlStep | PythonStep | FoldStep
 """What `run` can build."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from gamelake.pipeline.freshness import (
@@ -16,14 +17,18 @@ from gamelake.pipeline.freshness import (
     versions_read,
     why_stale,
 )
+from gamelake.pipeline.span import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gamelake.ledger.rows import SliceVersion
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Step
     from gamelake.pipeline.project import Project
+
+    Wanted = Sequence[Slice] | Span | None
+    """Slices asked for; None asks for all."""
 
 
 class PlanState(StrEnum):
@@ -33,6 +38,9 @@ class PlanState(StrEnum):
     STALE = "stale"  # built from something else than what is there now
     FORCED = "forced"  # fresh, and asked for anyway
     DEPENDS = "depends"  # fresh now; runs only if an input comes out different
+    WAITING = "waiting"  # an input slice that its SQL needs was never published
+    BLOCKED = "blocked"  # carries state, and an earlier slice of its own is neither fresh nor to be built
+    LEFT = "left"  # stale because the step changed, which a backfill does not restate
     FRESH = "fresh"
 
 
@@ -46,6 +54,8 @@ class PlanItem:
     reason: str
     rows: int | None = None
     fingerprint: str = ""
+    restates: bool = False  # stale because the step itself changed: SQL, version or schema
+    out_of_order: bool = False  # blocked by an earlier slice that could be built, and was not asked for
 
     @property
     def is_work(self) -> bool:
@@ -70,6 +80,7 @@ class Assessment:
     items: tuple[PlanItem, ...]
     index: InputIndex
     previous: Mapping[str, Mapping[Slice, SliceVersion]]  # dataset → slice → version, of the outputs
+    judge: Judge
 
 
 class Known:
@@ -100,26 +111,88 @@ def assess(
     step: Step,
     *,
     force: bool = False,
-    slices: Sequence[Slice] | None = None,
+    slices: Wanted = None,
     known: Known | None = None,
+    gaps: bool = False,
 ) -> Assessment:
-    """State of every wanted slice of one step, certain because nothing upstream is pending."""
+    """State of every wanted slice of one step, certain because nothing upstream is pending.
+
+    `gaps` leaves alone what is stale only because the step itself changed.
+    """
+    found = survey(project, step, force=force, known=known)
+    return replace(found, items=settled(found, found.items, slices, gaps=gaps))
+
+
+def survey(project: Project, step: Step, *, force: bool = False, known: Known | None = None) -> Assessment:
+    """`assess` before anybody asked for some slices only, each slice looked at alone."""
     known = known or Known(project)
     inputs = {str(dataset): known.current(str(dataset)) for dataset in step.inputs.values()}
-    index = InputIndex.build(step, project.graph.outputs, inputs)
     previous = {str(output.dataset): known.current(str(output.dataset)) for output in step.outputs}
-    judge = _Judge(step, index, previous, known, force)
-    items = tuple(judge.item(part) for part in index.wanted() if chosen(part, slices))
-    return Assessment(items, index, previous)
+    index = InputIndex.build(step, project.graph.outputs, {**previous, **inputs})
+    judge = Judge(step, index, previous, known, force)
+    items = tuple(judge.item(part) for part in index.candidates())
+    return Assessment(items, index, previous, judge)
 
 
-def chosen(part: Slice, slices: Sequence[Slice] | None) -> bool:
+def settled(
+    found: Assessment, items: Sequence[PlanItem], slices: Wanted, *, gaps: bool = False
+) -> tuple[PlanItem, ...]:
+    """The items asked for; those of a step that carries state in the order of their days.
+
+    There a slice follows the one before it: it depends on it while that is to be built, and is blocked
+    while that should be and is not asked for.
+    """
+    own = found.index.own
+    if gaps and not found.judge.force:
+        items = [_left(item) for item in items]
+    if own is None:
+        return tuple(item for item in items if chosen(item.slice, slices))
+    kept: list[PlanItem] = []
+    ordered = sorted(items, key=lambda item: own.chain(item.slice))
+    for _, chain in groupby(ordered, key=lambda item: own.chain(item.slice)[0]):
+        kept += _in_order(chain, slices)
+    return tuple(kept)
+
+
+def _in_order(chain: Iterable[PlanItem], slices: Wanted) -> Iterator[PlanItem]:
+    moving: PlanItem | None = None
+    held: PlanItem | None = None
+    for given in chain:
+        item = given
+        if held is not None and (item.is_work or item.state is PlanState.DEPENDS):
+            waits = held.state is PlanState.WAITING
+            reason = f"carries state from {held.slice}, which is {held.state}"
+            reason += "" if waits else " and not to be built"
+            item = replace(item, state=PlanState.BLOCKED, reason=reason, out_of_order=not waits)
+        elif moving is not None and item.state is PlanState.FRESH:
+            reason = f"stays unless its own {moving.slice} comes out different"
+            item = replace(item, state=PlanState.DEPENDS, reason=reason)
+        mine = chosen(item.slice, slices)
+        if mine and (item.is_work or item.state is PlanState.DEPENDS):
+            moving = item
+        elif item.state is not PlanState.FRESH:
+            held = held or item
+        if mine:
+            yield item
+
+
+def _left(item: PlanItem) -> PlanItem:
+    if item.state is PlanState.STALE and item.restates:
+        return replace(item, state=PlanState.LEFT, reason=f"{item.reason}; `--force` restates it")
+    return item
+
+
+def chosen(part: Slice, slices: Wanted) -> bool:
     """True when a slice is meant by one of those asked for; None asks for all."""
-    return slices is None or any(part.is_meant_by(wanted) for wanted in slices)
+    if slices is None:
+        return True
+    if isinstance(slices, Span):
+        return slices.holds(part)
+    return any(part.is_meant_by(wanted) for wanted in slices)
 
 
 @dataclass(frozen=True)
-class _Judge:
+class Judge:
     """Compares slices of one step with what they would be built from now."""
 
     step: Step
@@ -130,6 +203,10 @@ class _Judge:
 
     def item(self, part: Slice) -> PlanItem:
         """The slice's state, and why."""
+        gap = self.index.missing(part)
+        if gap is not None:
+            reason = f"input {gap[0]} {gap[1]} was never published"
+            return PlanItem(self.step.name, part, PlanState.WAITING, reason)
         now = Parts(*self._fixed_parts, inputs_part(self.index.all_feeding(part)))
         had = {name: versions.get(part) for name, versions in self.previous.items()}
         missing = [name for name, version in had.items() if version is None]
@@ -139,11 +216,14 @@ class _Judge:
         present = [version for version in had.values() if version is not None]
         rows = sum(version.rows for version in present)
         state, reason = (PlanState.FORCED, "forced") if self.force else (PlanState.FRESH, "")
+        restates = False
         for version in present:
             if version.fingerprint != str(now):
+                was = Parts.parse(version.fingerprint)
+                restates = (was.code, was.schema) != (now.code, now.schema)
                 state, reason = PlanState.STALE, self._why(part, version, now)
                 break
-        return PlanItem(self.step.name, part, state, reason, rows, str(now))
+        return PlanItem(self.step.name, part, state, reason, rows, str(now), restates)
 
     def _why(self, part: Slice, version: SliceVersion, now: Parts) -> str:
         read = versions_read(self.index.all_feeding(part))

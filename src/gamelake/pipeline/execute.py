@@ -12,15 +12,19 @@ from gamelake.model.slices import Slice
 from gamelake.pipeline.events import Cancel, Reporter, seconds_since
 from gamelake.pipeline.plan import forced_steps
 from gamelake.pipeline.publish import recover
+from gamelake.pipeline.reach import date_slice_columns
 from gamelake.pipeline.results import RunResult, StepResult
 from gamelake.pipeline.scope import RunScope
+from gamelake.pipeline.span import Span
 from gamelake.pipeline.step_run import StepRun
 from gamelake.pipeline.variables import apply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gamelake.pipeline.assess import Wanted
     from gamelake.pipeline.events import Listener
+    from gamelake.pipeline.graph import Graph
     from gamelake.pipeline.project import Project
 
 
@@ -32,25 +36,49 @@ class RunRequest:
     slices: tuple[Slice, ...] | None = None
     force: bool = False
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    days: tuple[str, str] | None = None  # a backfill: first and last day, whatever the date column is called
+    at_once: int = 1  # batches of one step at the same time
+
+    @property
+    def gaps(self) -> bool:
+        """True when what a change of its own step made stale is left alone."""
+        return self.days is not None and not self.force
+
+    def wanted(self, graph: Graph) -> Wanted:
+        """The slices asked for, as plan and run take them."""
+        return self.slices if self.days is None else Span(*self.days, date_slice_columns(graph))
 
     def to_json(self) -> dict[str, Any]:
         """The request as the ledger keeps it."""
         slices = None if self.slices is None else [str(part) for part in self.slices]
-        told = {"variables": dict(self.variables)} if self.variables else {}
-        return {"targets": list(self.targets), "slices": slices, "force": self.force, **told}
+        body: dict[str, Any] = {"targets": list(self.targets), "slices": slices, "force": self.force}
+        if self.variables:
+            body["variables"] = dict(self.variables)
+        if self.days is not None:
+            body |= {"from": self.days[0], "to": self.days[1], "at_once": self.at_once}
+        return body
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> RunRequest:
         """Read what `to_json` gave."""
         slices = body.get("slices")
         parsed = None if slices is None else tuple(Slice.parse(text) for text in slices)
-        variables = dict(body.get("variables") or {})
-        return cls(tuple(body.get("targets") or ()), parsed, bool(body.get("force")), variables)
+        days = (body["from"], body["to"]) if body.get("from") and body.get("to") else None
+        return cls(
+            tuple(body.get("targets") or ()),
+            parsed,
+            bool(body.get("force")),
+            dict(body.get("variables") or {}),
+            days,
+            int(body.get("at_once", 1)),
+        )
 
     @property
     def title(self) -> str:
         """What the run is called in lists."""
         about = ", ".join(self.targets) or "everything"
+        if self.days is not None:
+            return f"{'rebuild' if self.force else 'backfill'} {about} from {self.days[0]} to {self.days[1]}"
         where = f" for {', '.join(map(str, self.slices))}" if self.slices else ""
         given = ", ".join(f"{name}={value}" for name, value in self.variables.items())
         return f"{'rebuild' if self.force else 'run'} {about}{where}{f' with {given}' if given else ''}"
@@ -84,7 +112,9 @@ def execute(
         Reporter(project.ledger, project.clock, run_id, listener),
         cancel,
         forced=frozenset(forced_steps(project, request.targets, force=request.force)),
-        slices=request.slices,
+        slices=request.wanted(project.graph),
+        gaps=request.gaps,
+        at_once=request.at_once,
     )
     names = project.graph.select(request.targets)
     steps, error = _Schedule(scope, names).run()

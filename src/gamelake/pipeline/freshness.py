@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gamelake.layouts.fingerprint import fingerprint
-from gamelake.model.slices import Slice
-from gamelake.model.steps import SqlStep
+from gamelake.model.steps import PREVIOUS, FoldStep, SqlStep
+from gamelake.pipeline.reach import Reach, apart, date_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from gamelake.ledger.rows import SliceVersion
+    from gamelake.model.slices import Slice
     from gamelake.model.steps import Output, Step
-
-Versions = dict[str, dict[Slice, "SliceVersion"]]
-"""Current version of every slice, by dataset."""
 
 
 @dataclass(frozen=True)
@@ -44,47 +43,110 @@ class InputIndex:
     """Published slices of a step's inputs, found by the output slice they feed."""
 
     columns: tuple[str, ...]
-    _by_slice: dict[str, dict[Slice, list[SliceVersion]]] = field(default_factory=dict)
-    _shared: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    reaches: dict[str, Reach] = field(default_factory=dict)  # view → how the step reads it
+    own: OwnSlices | None = None  # of a step that carries state
+    _by_key: dict[str, dict[Slice, list[SliceVersion]]] = field(default_factory=dict)  # view → cut slice
+    _first: dict[str, dict[Slice, str]] = field(default_factory=dict)
 
     @classmethod
     def build(
         cls, step: Step, outputs: Mapping[str, Output], current: Mapping[str, Mapping[Slice, SliceVersion]]
     ) -> InputIndex:
-        """Index the inputs' current versions by the columns they share with the step's outputs."""
-        columns = step.outputs[0].slice_columns
-        index = cls(columns)
-        for dataset in {str(d) for d in step.inputs.values()}:
-            shared = tuple(c for c in columns if c in outputs[dataset].slice_columns)
+        """Index the inputs' current versions by the columns they share with the step's outputs.
+
+        `current` also has the step's own slices when it carries state.
+        """
+        index = cls(step.outputs[0].slice_columns)
+        for view in step.inputs:
+            reach = Reach.of(step, view, outputs)
             feeds: dict[Slice, list[SliceVersion]] = defaultdict(list)
-            for part, version in sorted(current.get(dataset, {}).items()):
-                feeds[part.project(shared)].append(version)
-            index._by_slice[dataset] = dict(feeds)
-            index._shared[dataset] = shared
+            for part, version in sorted(current.get(reach.dataset, {}).items()):
+                feeds[reach.cut(part)].append(version)
+            index.reaches[view] = reach
+            index._by_key[view] = dict(feeds)
+            index._first[view] = reach.first_days(feeds)
+        if isinstance(step, SqlStep) and step.carries:
+            index.own = OwnSlices(step.outputs[0], current.get(str(step.outputs[0].dataset), {}))
         return index
 
+    def seen_as(self, view: str, for_slice: Slice) -> list[SliceVersion]:
+        """Versions that a view of the SQL shows to an output slice, in order of slice."""
+        if view == PREVIOUS and self.own is not None:
+            before = self.own.before(for_slice)
+            return [before] if before else []
+        by_key = self._by_key[view]
+        return [version for key in self.reaches[view].keys(for_slice) for version in by_key.get(key, ())]
+
     def feeding(self, dataset: str, for_slice: Slice) -> list[SliceVersion]:
-        """Versions of an input's slices that agree with the output slice, in order of slice."""
-        return self._by_slice[dataset].get(for_slice.project(self._shared[dataset]), [])
+        """Versions of an input's slices that feed the output slice, in order of slice."""
+        views = [view for view, reach in self.reaches.items() if reach.dataset == dataset]
+        if len(views) == 1:
+            return self.seen_as(views[0], for_slice)
+        found = {v.slice: v for view in views for v in self.seen_as(view, for_slice)}
+        return [found[part] for part in sorted(found)]
 
     def all_feeding(self, for_slice: Slice) -> Iterator[SliceVersion]:
-        """The same over all inputs, in order of dataset."""
-        for dataset in sorted(self._by_slice):
+        """The same over all inputs, in order of dataset; then the slice before, of a step that carries."""
+        for dataset in sorted({reach.dataset for reach in self.reaches.values()}):
             yield from self.feeding(dataset, for_slice)
+        if self.own is not None:
+            yield from self.seen_as(PREVIOUS, for_slice)
 
-    def wanted(self) -> list[Slice]:
-        """Output slices that every input has something for, in order."""
+    def candidates(self) -> list[Slice]:
+        """Output slices that some input with all their columns has, in order."""
         found: set[Slice] = set()
-        for dataset, shared in self._shared.items():
-            if shared == self.columns:
-                found |= self._by_slice[dataset].keys()
-        return sorted(part for part in found if all(self.feeding(name, part) for name in self._by_slice))
+        for view, reach in self.reaches.items():
+            if reach.shared == self.columns:
+                found |= self._by_key[view].keys()
+        return sorted(found)
+
+    def missing(self, part: Slice) -> tuple[str, Slice] | None:
+        """An input, and the cut slice of it that the output slice needs and nobody has published."""
+        for view, reach in self.reaches.items():
+            gap = reach.missing(part, self._by_key[view], self._first[view])
+            if gap is not None:
+                return reach.dataset, gap
+        return None
+
+
+class OwnSlices:
+    """The newest slices of a step that carries state, found by the slice that comes after them."""
+
+    def __init__(self, output: Output, versions: Mapping[Slice, SliceVersion]) -> None:
+        self.day = date_columns(output, output.slice_columns)[0]
+        self._versions: dict[Slice, dict[str, SliceVersion]] = defaultdict(dict)
+        self._days: dict[Slice, list[str]] = {}
+        for version in versions.values():
+            self.learn(version)
+
+    def learn(self, version: SliceVersion) -> None:
+        """From now on this is the newest version of its slice."""
+        rest, day = apart(version.slice, self.day)
+        if day not in self._versions[rest]:
+            insort(self._days.setdefault(rest, []), day)
+        self._versions[rest][day] = version
+
+    def before(self, part: Slice) -> SliceVersion | None:
+        """The slice of the last day before; None when there is none."""
+        rest, day = apart(part, self.day)
+        days = self._days.get(rest, [])
+        position = bisect_left(days, day)
+        return self._versions[rest][days[position - 1]] if position else None
+
+    def chain(self, part: Slice) -> tuple[Slice, str]:
+        """Sorts slices into chains, and each chain by day."""
+        return apart(part, self.day)
+
+
+_CODE = {"SqlStep": "SQL changed", "FoldStep": "grain, mode or order changed"}
 
 
 def code_part(step: Step) -> str:
     """Fingerprint of what the step does."""
     if isinstance(step, SqlStep):
         return step.fingerprint or fingerprint(step.sql)
+    if isinstance(step, FoldStep):
+        return fingerprint("fold", step.mode, *step.grain, *step.order)
     return fingerprint("python", step.version)
 
 
@@ -124,7 +186,7 @@ def why_stale(
     before = Parts.parse(had.fingerprint)
     reasons = []
     if before.code != now.code:
-        reasons.append("SQL changed" if isinstance(step, SqlStep) else "step version changed")
+        reasons.append(_CODE.get(type(step).__name__, "step version changed"))
     if before.schema != now.schema:
         reasons.append("schema changed")
     if before.inputs != now.inputs:

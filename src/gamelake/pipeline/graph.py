@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from gamelake.errors import LayoutError, NotFoundError, Place, did_you_mean
 from gamelake.model.names import Layer
-from gamelake.model.steps import Source, SqlStep
+from gamelake.model.steps import FoldStep, Source, SqlStep
+from gamelake.pipeline.fold import unfolded
+from gamelake.pipeline.reach import date_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gamelake.model.steps import Output, PythonStep, Step
+    from gamelake.model.steps import Output, Step
 
 
 class Graph:
@@ -21,13 +23,15 @@ class Graph:
 
     def __init__(self, members: Iterable[Step | Source]) -> None:
         """Raise one LayoutError holding everything that does not fit together."""
-        found = list(members)
+        found = [part for member in members for part in unfolded(member)]
         self.sources: Mapping[str, Source] = {s.name: s for s in found if isinstance(s, Source)}
         steps = {s.name: s for s in found if not isinstance(s, Source)}
         self.outputs: Mapping[str, Output] = {str(o.dataset): o for s in found for o in s.outputs}
         self.producers: Mapping[str, str] = {str(o.dataset): s.name for s in found for o in s.outputs}
         errors = [*_written_twice(found), *_unknown_inputs(steps.values(), self.outputs)]
         errors += [error for step in steps.values() for error in _misfits(step, self.outputs)]
+        errors += [error for step in steps.values() for error in _short_sighted(step, self.outputs)]
+        errors += [error for member in found for error in _unfoldable(member)]
         if errors:
             raise LayoutError.all_of(errors)
         self.steps: Mapping[str, Step] = {step.name: step for step in _ordered(steps, self.producers)}
@@ -89,6 +93,8 @@ class Graph:
 
 def _is_meant(step: Step, target: str) -> bool:
     datasets = [output.dataset for output in step.outputs]
+    if isinstance(step, SqlStep) and step.delta_of is not None:
+        datasets.append(step.delta_of)  # who asks for the table means its deltas too
     layers = {layer.value for layer in Layer} | {"etl", "std", "cons"}
     pack, _, layer = target.rpartition(".")
     if layer in layers and "." not in pack:
@@ -139,6 +145,33 @@ def _misfits(step: Step, outputs: Mapping[str, Output]) -> Iterator[LayoutError]
         )
 
 
+def _short_sighted(step: Step, outputs: Mapping[str, Output]) -> Iterator[LayoutError]:
+    """Inputs with `lookback` and no date along which to look back."""
+    for view, reading in step.readings.items() if isinstance(step, SqlStep) else ():
+        dataset = str(step.inputs[view])
+        if not reading.lookback or dataset not in outputs:
+            continue
+        columns = step.outputs[0].slice_columns
+        shared = [name for name in columns if name in outputs[dataset].slice_columns]
+        if len(date_columns(outputs[dataset], shared)) != 1:
+            problem = (
+                f"`{step.name}` looks back along `{dataset}`, and the slice columns they share "
+                f"({_listed(shared)}) hold no date, or several"
+            )
+            hint = "`lookback` counts days: slice both by the same date column"
+            yield LayoutError(problem, _place(step, dataset), hint)
+
+
+def _unfoldable(member: Step | Source) -> Iterator[LayoutError]:
+    """Modes that need a layout's SQL, declared by something else."""
+    for output in member.outputs if not isinstance(member, SqlStep | FoldStep) else ():
+        if output.mode.folds:
+            problem = (
+                f"`{member.name}` writes `{output.dataset}` with `{output.mode}`, which only layouts can"
+            )
+            yield LayoutError(problem, None, "write slices here, and fold them with a layout that reads them")
+
+
 def _listed(columns: Sequence[str]) -> str:
     return ", ".join(f"`{column}`" for column in columns) or "no slice"
 
@@ -163,13 +196,13 @@ def _ordered(steps: Mapping[str, Step], producers: Mapping[str, str]) -> list[St
     return list(done.values())
 
 
-def _sort_key(step: SqlStep | PythonStep) -> tuple[int, str]:
+def _sort_key(step: Step) -> tuple[int, str]:
     return list(Layer).index(step.outputs[0].dataset.layer), step.name
 
 
 def _place(member: Step | Source, dataset: str | None = None) -> Place | None:
     """File of a layout, and the line of a dataset it names."""
-    if not isinstance(member, SqlStep) or not member.file:
+    if not isinstance(member, SqlStep | FoldStep) or not member.file:
         return None
     if dataset is None:
         return Place(member.file)

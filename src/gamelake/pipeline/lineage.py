@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from gamelake.errors import NotFoundError, UserError, did_you_mean
-from gamelake.model.steps import SqlStep
+from gamelake.layouts.modes import VALIDITY
+from gamelake.model.steps import FoldStep, SqlStep
+from gamelake.pipeline.fold import DELTA
 
 if TYPE_CHECKING:
     from gamelake.layouts.lineage import Origin
@@ -66,7 +68,7 @@ def column_origins(project: Project, dataset: str, column: str) -> list[Origin]:
     Raises UserError for a dataset that no SQL writes: its columns cannot be traced.
     """
     _require_column(project, dataset, column)
-    if not isinstance(project.graph.steps.get(project.graph.producers[dataset]), SqlStep):
+    if not isinstance(project.graph.steps.get(project.graph.producers[dataset]), SqlStep | FoldStep):
         problem = f"`{dataset}` is not written by SQL, so its columns cannot be traced"
         raise UserError(problem, hint="`gamelake lineage DATASET` shows the datasets behind it")
     return _Columns(project).origins(dataset, column)
@@ -113,9 +115,12 @@ class _Columns:
 
     def origins(self, dataset: str, column: str) -> list[Origin]:
         """Origins one step up; none where no SQL writes the dataset."""
-        from gamelake.layouts.lineage import columns_origins
+        from gamelake.layouts.lineage import Origin, columns_origins
 
         step = self._project.graph.steps.get(self._project.graph.producers[dataset])
+        if isinstance(step, FoldStep):
+            source = column if column not in VALIDITY else step.order[0]
+            return [Origin(str(step.inputs[DELTA]), source)]
         if not isinstance(step, SqlStep):
             return []
         if dataset not in self._known:

@@ -11,8 +11,17 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from gamelake.engines.batches import Batches
-from gamelake.engines.duckdb import machine_config, quoted, scan, spill_folder, text_literal, translated
+from gamelake.engines.duckdb import (
+    machine_config,
+    mixed_scan,
+    quoted,
+    scan,
+    spill_folder,
+    text_literal,
+    translated,
+)
 from gamelake.errors import NotFoundError, UserError, did_you_mean
+from gamelake.pipeline.views import is_mixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,8 +70,12 @@ def connect(
                 _create_refusing_view(connection, name, schema, forgotten)
                 continue
             files = [file for version in versions for file in version.files]
-            stored = project.lake.schema(str(name)).names if files else None
-            _create_view(connection, name, schema, files, stored)
+            if is_mixed(project, str(name)):
+                source = mixed_scan(connection, schema, files)
+            else:
+                stored = project.lake.schema(str(name)).names if files else None
+                source = scan(schema, files, stored=stored)
+            connection.execute(f"CREATE OR REPLACE VIEW {_view_name(connection, name)} AS {source}")
             shown += files
         if read_only:
             _lock(connection, shown)
@@ -162,17 +175,6 @@ def _schemas(project: Project, wanted: Sequence[str] | None) -> dict[DatasetName
             problem = f"there is no dataset `{name}`"
             raise NotFoundError(problem, hint=did_you_mean(name, known))
     return {known[name]: found[known[name]] for name in wanted}
-
-
-def _create_view(
-    connection: duckdb.DuckDBPyConnection,
-    name: DatasetName,
-    schema: Schema,
-    files: Sequence[str],
-    stored: Sequence[str] | None,
-) -> None:
-    view = _view_name(connection, name)
-    connection.execute(f"CREATE OR REPLACE VIEW {view} AS {scan(schema, files, stored=stored)}")
 
 
 def _create_refusing_view(

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from gamelake.errors import NotFoundError, UserError
 from gamelake.layouts.template import render as render_template
-from gamelake.model.steps import SqlStep
-from gamelake.pipeline.assess import assess
+from gamelake.model.steps import FoldStep, SqlStep
+from gamelake.pipeline.assess import PlanState, assess
 from gamelake.pipeline.variables import apply, refuse_unset
+from gamelake.pipeline.views import show_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,19 +33,17 @@ def render(
     if chosen and {name for name, _ in chosen[0].keys} >= set(step.outputs[0].slice_columns):
         part = chosen[0].project(step.outputs[0].slice_columns)
     elif chosen:
-        part = _newest(assess(project, step, slices=chosen))
-    return render_template(step, part or _newest(assess(project, step))).strip()
+        part = newest_ready(assess(project, step, slices=chosen))
+    return render_template(step, part or newest_ready(assess(project, step))).strip()
 
 
 def explain(project: Project, target: str, part: Slice | None = None, *, analyze: bool = False) -> str:
     """The engine's plan for a slice; `analyze` runs the query and adds times and rows."""
     step = sql_step(project, target)
     found = assess(project, step)
-    chosen = part or _newest(found)
+    chosen = part or newest_ready(found)
     with project.engine.session() as session:
-        for name, dataset in step.inputs.items():
-            files = [file for v in found.index.feeding(str(dataset), chosen) for file in v.files]
-            session.view(name, project.graph.outputs[str(dataset)].schema, files)
+        show_inputs(project, session, step, found.index, chosen)
         keyword = "EXPLAIN ANALYZE" if analyze else "EXPLAIN"
         rows = session.connection.execute(f"{keyword} {render_template(step, chosen)}").fetchall()
     return "\n".join(str(row[1]) for row in rows)
@@ -52,7 +51,9 @@ def explain(project: Project, target: str, part: Slice | None = None, *, analyze
 
 def sql_step(project: Project, target: str) -> SqlStep:
     """The layout behind a target; UserError when it is several steps, or one in Python."""
-    names = project.graph.named(target)
+    named = project.graph.named(target)
+    # a table that is folded has its SQL in the step before
+    names = [name for name in named if not isinstance(project.graph.steps[name], FoldStep)]
     if len(names) != 1:
         problem = f"`{target}` means {len(names)} steps: {', '.join(names)}"
         raise UserError(problem, hint="name one of them")
@@ -63,8 +64,10 @@ def sql_step(project: Project, target: str) -> SqlStep:
     return step
 
 
-def _newest(found: Assessment) -> Slice:
-    if not found.items:
+def newest_ready(found: Assessment) -> Slice:
+    """The newest slice whose inputs are there; NotFoundError when there is none."""
+    ready = [item for item in found.items if item.state is not PlanState.WAITING]
+    if not ready:
         problem = "the step has no slice yet, because its inputs have none"
         raise NotFoundError(problem, hint="import something first, or name a slice")
-    return found.items[-1].slice
+    return ready[-1].slice

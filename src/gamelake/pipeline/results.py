@@ -45,6 +45,7 @@ class StepResult:
     checks_warned: int = 0
     failed: list[FailedSlice] = field(default_factory=list)
     blocked: list[Slice] = field(default_factory=list)
+    waiting: list[Slice] = field(default_factory=list)  # an input slice they need was never published
 
     @property
     def state(self) -> str:
@@ -72,6 +73,7 @@ class StepResult:
             },
             "failed": [{"slice": str(f.slice), **error_json(f.error)} for f in self.failed],
             "blocked": [str(part) for part in self.blocked],
+            "waiting": [str(part) for part in self.waiting],
         }
 
 

@@ -7,12 +7,14 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gamelake.model.slices import Slice
-    from gamelake.model.steps import Output, Step
+    from gamelake.model.steps import Output
+    from gamelake.pipeline.assess import Wanted
     from gamelake.pipeline.events import Cancel, Reporter
     from gamelake.pipeline.project import Project
+    from gamelake.pipeline.reach import Reach
 
 
 class Failures:
@@ -28,13 +30,13 @@ class Failures:
             for output in outputs:
                 self._slices.setdefault(str(output.dataset), set()).add(part)
 
-    def blocking(self, step: Step, part: Slice) -> str | None:
+    def blocking(self, reaches: Iterable[Reach], part: Slice) -> str | None:
         """The failed input slice because of which an output slice must wait; None when there is none."""
         with self._lock:
-            for dataset in map(str, step.inputs.values()):
-                for failed in self._slices.get(dataset, ()):
-                    if failed.agrees_with(part):
-                        return f"{dataset} {failed}"
+            for reach in reaches:
+                for failed in self._slices.get(reach.dataset, ()):
+                    if any(failed.agrees_with(key) for key in reach.keys(part)):
+                        return f"{reach.dataset} {failed}"
         return None
 
 
@@ -48,4 +50,6 @@ class RunScope:
     cancel: Cancel
     failures: Failures = field(default_factory=Failures)
     forced: frozenset[str] = frozenset()
-    slices: Sequence[Slice] | None = None
+    slices: Wanted = None
+    gaps: bool = False  # leave alone what only a change of its own step made stale
+    at_once: int = 1  # batches of one step that may be built at the same time

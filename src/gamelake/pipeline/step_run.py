@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import count
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from gamelake.errors import (
@@ -18,15 +21,19 @@ from gamelake.layouts.template import render
 from gamelake.model.checks import Severity
 from gamelake.model.runs import SliceState
 from gamelake.model.slices import Slice
-from gamelake.model.steps import SqlStep
-from gamelake.pipeline.assess import Assessment, PlanState, assess
+from gamelake.model.steps import FoldStep, SqlStep
+from gamelake.pipeline.assess import Assessment, Known, PlanState, assess
+from gamelake.pipeline.carry import Carry
 from gamelake.pipeline.events import Progress, seconds_since
+from gamelake.pipeline.fold import BASE, DELTA, by_slice, fold_sql
+from gamelake.pipeline.fold import task as fold_task
 from gamelake.pipeline.freshness import versions_read
 from gamelake.pipeline.places import placed, refuse_misnamed
 from gamelake.pipeline.publish import Candidate, Origin, Publisher, discard
 from gamelake.pipeline.results import FailedSlice, StepResult
 from gamelake.pipeline.staging import BatchContext, RowStage, progress_teller
 from gamelake.pipeline.task import Task
+from gamelake.pipeline.views import show, show_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,25 +60,30 @@ class StepRun:
         self._position = position
         self._publisher = Publisher(scope.project, scope.run_id)
         self._result = StepResult(step.name)
-        self._batches = 0
+        self._numbers = count(1)
         self._total = 0
         self._previous: Mapping[str, Mapping[Slice, SliceVersion]] = {}
+        self._carry: Carry | None = None
+        self._publishing = Lock()
 
     def run(self) -> StepResult:
         """Do it all; failures end up in the result, only a cancel is raised."""
         start = self._project.clock.monotonic()
         found = self._assess()
-        self._result.fresh = len(found.items)
+        self._result.fresh = sum(item.state is PlanState.FRESH for item in found.items)
         if any(item.is_work for item in found.items):
             with self._lease():
                 # another run may have built everything while we waited
                 self._build(self._assess())
+        else:
+            self._hold_back(found)
         self._result.seconds = seconds_since(self._project.clock, start)
         return self._result
 
     def _assess(self) -> Assessment:
-        forced = self._step.name in self._scope.forced
-        return assess(self._project, self._step, force=forced, slices=self._scope.slices)
+        scope = self._scope
+        forced = self._step.name in scope.forced
+        return assess(self._project, self._step, force=forced, slices=scope.slices, gaps=scope.gaps)
 
     @contextmanager
     def _lease(self) -> Iterator[None]:
@@ -90,8 +102,10 @@ class StepRun:
 
     def _build(self, found: Assessment) -> None:
         self._previous = found.previous
-        work = self._unblocked([item for item in found.items if item.is_work])
-        self._result.fresh = len(found.items) - len(work) - len(self._result.blocked)
+        self._carry = Carry(self._scope, found, self._result) if found.index.own else None
+        self._hold_back(found)
+        work = self._unblocked(found)
+        self._result.fresh = sum(item.state is PlanState.FRESH for item in found.items)
         self._total = len(work)
         if not work:
             return
@@ -100,18 +114,47 @@ class StepRun:
         try:
             for output in self._step.outputs:
                 self._project.lake.ensure_table(output)
-            for batch in _batches(work, found):
-                self._scope.cancel.check()
-                self._run_batch(batch, found)
+            self._run_batches(work, found)
         except LayoutError as err:  # nothing of this step can be built
             self._fail(work[0], err, everything=True)
         self._tell("step_finished", seconds=seconds_since(self._project.clock, start))
 
-    def _unblocked(self, work: Sequence[PlanItem]) -> list[PlanItem]:
+    def _hold_back(self, found: Assessment) -> None:
+        """Note what cannot be built now, so that what reads it waits too."""
+        for item in found.items:
+            if item.state is PlanState.BLOCKED:
+                self._result.blocked.append(item.slice)
+                self._scope.failures.add(self._step.outputs, item.slice)
+                self._tell("step_blocked", message=f"{item.slice}: {item.reason}")
+        self._result.waiting = [item.slice for item in found.items if item.state is PlanState.WAITING]
+
+    def _run_batches(self, work: Sequence[PlanItem], found: Assessment) -> None:
+        """One batch after the other, or several at once where the request allows it and no state is carried."""
+        at_once = self._scope.at_once if isinstance(self._step, SqlStep) and self._carry is None else 1
+        most = max(1, min(_BATCH_SLICES, -(-len(work) // at_once)))
+        batches = list(_batches(work, found, most))
+        if at_once == 1 or len(batches) == 1:
+            for batch in batches:
+                self._scope.cancel.check()
+                self._run_batch(batch, found)
+            return
+        with ThreadPoolExecutor(at_once, thread_name_prefix=f"slices {self._step.name}") as pool:
+            futures = [pool.submit(self._run_batch, batch, found) for batch in batches]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _unblocked(self, found: Assessment) -> list[PlanItem]:
         free = []
-        for item in work:
-            cause = self._scope.failures.blocking(self._step, item.slice)
-            if cause is None:
+        reaches = found.index.reaches.values()
+        for item in found.items:
+            if not item.is_work and item.state is not PlanState.DEPENDS:
+                continue
+            cause = self._scope.failures.blocking(reaches, item.slice)
+            if cause is None or item.state is PlanState.DEPENDS:  # that one is fresh without it
                 free.append(item)
                 continue
             self._result.blocked.append(item.slice)
@@ -123,7 +166,9 @@ class StepRun:
         """Stage, audit and publish one batch; its task in the ledger tells how it went."""
         task = self._task(batch)
         task.save("running")
-        self._mark([item.slice for item in batch], SliceState.RUNNING)
+        if self._carry is None:
+            self._mark([item.slice for item in batch], SliceState.RUNNING)
+        failed = len(self._result.failed)
         try:
             with self._project.engine.session() as session, self._scope.cancel.guarding(session):
                 candidates = self._candidates(batch, found, session, task)
@@ -142,7 +187,8 @@ class StepRun:
             self._retry_or_fail(batch, found, err, task)
             return
         rows = sum(candidate.staged.rows for of_slice in candidates for candidate in of_slice)
-        error = self._result.failed[-1].error if len(candidates) < len(batch) else None
+        ours = {item.slice for item in batch}
+        error = next((f.error for f in self._result.failed[failed:] if f.slice in ours), None)
         task.save("failed" if error else "succeeded", rows=rows, error=error)
 
     def _stop(self, batch: Sequence[PlanItem], task: Task) -> None:
@@ -153,8 +199,9 @@ class StepRun:
         """Mark what was not built as failed; a slice that was rebuilt only by force is as good as before."""
         done = {*self._result.built, *(failure.slice for failure in self._result.failed)}
         open_items = [item for item in items if item.slice not in done]
-        fresh = [item.slice for item in open_items if item.state is PlanState.FORCED]
-        failed = [item.slice for item in open_items if item.state is not PlanState.FORCED]
+        as_good = {PlanState.FORCED, PlanState.DEPENDS}
+        fresh = [item.slice for item in open_items if item.state in as_good]
+        failed = [item.slice for item in open_items if item.state not in as_good]
         self._mark(failed, SliceState.FAILED, detail)
         for dataset, versions in self._previous.items():
             for part in fresh:
@@ -167,11 +214,10 @@ class StepRun:
             self._project.ledger.mark_slices(dataset, slices, state, self._scope.run_id, detail)
 
     def _task(self, batch: Sequence[PlanItem]) -> Task:
-        self._batches += 1
         return Task(
             self._project,
             self._scope.run_id,
-            f"{self._step.name}#{self._batches}",
+            f"{self._step.name}#{next(self._numbers)}",
             self._step.name,
             tuple(str(item.slice) for item in batch),
             self._position,
@@ -183,20 +229,22 @@ class StepRun:
     ) -> list[list[Candidate]]:
         if isinstance(self._step, SqlStep):
             return self._from_sql(self._step, batch, found, session, task)
+        if isinstance(self._step, FoldStep):
+            return self._from_fold(self._step, batch[0], found, session, task)
         return self._from_python(self._step, batch, found, session)
 
     def _from_sql(
         self, step: SqlStep, batch: Sequence[PlanItem], found: Assessment, session: Session, task: Task
     ) -> list[list[Candidate]]:
         candidates = []
-        for item in batch:
+        for planned in batch:
             self._scope.cancel.check()
+            item = self._turn(planned)
+            if item is None:
+                continue
             sql = render(step, item.slice)
-            for name, dataset in step.inputs.items():
-                schema = self._project.graph.outputs[str(dataset)].schema
-                files = [file for v in found.index.feeding(str(dataset), item.slice) for file in v.files]
-                session.view(name, schema, files)
-            if self._batches == 1 and task.sql is None:
+            show_inputs(self._project, session, step, found.index, item.slice)
+            if task.sql is None and task.id.endswith("#1"):
                 with placed(step):
                     refuse_misnamed(step, session.columns(sql))
             task.sql = task.sql or sql.strip()
@@ -206,6 +254,43 @@ class StepRun:
                     written = session.write(sql, step.outputs[0].schema, path)
                 staged = {str(step.outputs[0].dataset): [written] if written else []}
                 candidates.append(self._examine(item, found, session, staged))
+                if self._carry:
+                    self._carry.learn(candidates[-1][0].staged)
+        return candidates
+
+    def _turn(self, item: PlanItem) -> PlanItem | None:
+        """The item as it is to be built now; None when a step that carries state has no need to, or must not."""
+        if self._carry is None:
+            return item
+        now = self._carry.turn(item)
+        if now is not None:
+            self._mark([now.slice], SliceState.RUNNING)
+        return now
+
+    def _from_fold(
+        self, step: FoldStep, item: PlanItem, found: Assessment, session: Session, task: Task
+    ) -> list[list[Candidate]]:
+        output, dataset = step.outputs[0], str(step.inputs[DELTA])
+        deltas = self._project.graph.outputs[dataset]
+        forced = step.name in self._scope.forced
+        versions = [] if forced else self._project.ledger.versions(str(output.dataset))
+        is_equal = Known(self._project).is_equal
+        todo = fold_task(
+            step,
+            found.index.seen_as(DELTA, item.slice),
+            versions,
+            item.fingerprint,
+            is_equal,
+            by_slice(deltas),
+        )
+        show(self._project, session, DELTA, dataset, [file for delta in todo.deltas for file in delta.files])
+        show(self._project, session, BASE, str(output.dataset), list(todo.base.files) if todo.base else [])
+        task.sql = fold_sql(step, deltas.schema.names)
+        written = session.write(task.sql, output.schema, self._publisher.stage_path(output))
+        candidates = []
+        with self._failing_alone(item):
+            staged = {str(output.dataset): [written] if written else []}
+            candidates.append(self._examine(item, found, session, staged))
         return candidates
 
     def _from_python(
@@ -275,7 +360,8 @@ class StepRun:
         for position, output in enumerate(self._step.outputs):
             staged = [slice_candidates[position].staged for slice_candidates in candidates]
             if staged:
-                self._publisher.publish(output, staged, self._step.name)
+                with self._publishing:  # else batches at once would poll for the table's lease
+                    self._publisher.publish(output, staged, self._step.name)
         for slice_candidates in candidates:
             self._count(slice_candidates)
         self._tell("step_progress")
@@ -294,6 +380,8 @@ class StepRun:
         self, batch: Sequence[PlanItem], found: Assessment, err: Exception, task: Task
     ) -> None:
         """A batch of several slices is tried slice by slice, so that only the guilty one fails."""
+        if self._carry:
+            self._carry.forget()
         known = err if isinstance(err, GamelakeError) else _unexpected(self._step, err)
         task.save("failed", error=known, traceback="" if known is err else _trace(err))
         if len(batch) == 1:
@@ -330,13 +418,13 @@ class StepRun:
         self._scope.reporter.tell(progress)
 
 
-def _batches(work: Sequence[PlanItem], found: Assessment) -> Iterator[list[PlanItem]]:
+def _batches(work: Sequence[PlanItem], found: Assessment, most: int) -> Iterator[list[PlanItem]]:
     """Items that share a commit: few enough, and not too much to read at once."""
     batch: list[PlanItem] = []
     size = 0
     for item in work:
         needed = sum(version.bytes for version in found.index.all_feeding(item.slice))
-        if batch and (len(batch) >= _BATCH_SLICES or size + needed > _BATCH_BYTES):
+        if batch and (len(batch) >= most or size + needed > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(item)

@@ -53,6 +53,8 @@ STATE_MARKS = {
     "queued": ("…", "quiet"),
     "missing": ("○", "quiet"),
     "depends": ("○", "quiet"),
+    "waiting": ("…", "warn"),
+    "left": ("~", "quiet"),
     "empty": ("○", "quiet"),
     "cancelled": ("–", "quiet"),
 }

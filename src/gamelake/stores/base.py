@@ -21,8 +21,9 @@ class TableStore(Protocol):
     def ensure_table(self, output: Output) -> None:
         """Create the table, or check that the existing one fits.
 
-        Repeated: does nothing. Concurrent: one creates, all succeed. Another schema, other slice
-        columns, or a slice column of a type that cannot name a slice: LayoutError.
+        Repeated: does nothing. Concurrent: one creates, all succeed. Another schema (one that the table
+        may evolve to apart), other slice columns, or a slice column of a type that cannot name a slice:
+        LayoutError.
         """
         ...
 
@@ -66,6 +67,8 @@ class TableStore(Protocol):
         Concurrent: commits to one table wait for its lease (`lease_name`); a holder who was overtaken
         gets LeaseLostError and has changed nothing. Readers see all of it or nothing.
         Missing table: NotFoundError. Files are verified first, as `verify` does.
+        With `evolve`, new nullable columns and wider types of the output become the table's at the same
+        moment; files of an older version of a slice may lack them.
         """
         ...
 

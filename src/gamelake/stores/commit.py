@@ -18,7 +18,7 @@ from gamelake.errors import ConflictError, GamelakeError, Place, StoreError
 from gamelake.stores import receipts as words
 from gamelake.stores.footers import verify_files
 from gamelake.stores.heads import parse_head
-from gamelake.stores.iceberg import DataFiles, ReplaceFiles, SteadyTransaction
+from gamelake.stores.iceberg import DataFiles, ReplaceFiles, SteadyTransaction, evolve
 from gamelake.stores.local_io import sync_files, write_durably
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ class Commit:
             self._blank, slices=tuple(words.published(part, state.slices) for part in self._slices)
         )
         transaction = SteadyTransaction(table)
+        evolve(transaction, self._output, head)
         self._replace_files(table, transaction, state, self._summary(receipt, head))
         keep = self._lake.keep_snapshots
         expire(
@@ -130,7 +131,7 @@ class Commit:
             known = state.slices.get(part.slice)
             before |= set(known.files) if known else set()
             after |= {file.path: part for file in part.files}
-        files = DataFiles(table, self._output)
+        files = DataFiles(transaction.table_metadata, self._output)
         added = [
             files.entry(part.slice, path, self._footers[path])
             for path, part in after.items()

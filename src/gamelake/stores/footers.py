@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from gamelake.errors import LayoutError, Place, StoreError, did_you_mean
 from gamelake.model.schema import ColumnType
-from gamelake.stores.drift import SLICE_TYPES
+from gamelake.stores.drift import SLICE_TYPES, widens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,8 +110,10 @@ def _file_errors(
     sound = []
     for column in output.schema.columns:
         found = types.pop(column.name, None)
-        if found == column.type:
+        if found == column.type or (output.evolve and widens(found, column.type)):
             sound.append(column)
+        elif found is None and column.nullable and output.evolve:
+            continue  # an older version of the slice, put back: the column is null there
         else:
             yield _type_error(output, file.path, column, found)
     for name in types:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gamelake.errors import Place, StoreError
+from gamelake.model.schema import Column, ColumnType, Schema
 from gamelake.stores import receipts as words
 from gamelake.stores.receipts import TableState, fold, parse_index, parse_receipt
 
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
 CATALOG_FILE = "catalog.db"
 CATALOG_NAME = "gamelake"
 BUSY_SECONDS = 30.0
+_ICEBERG_NAMES = {
+    "string": ColumnType.TEXT,
+    "int": ColumnType.INT,
+    "long": ColumnType.BIGINT,
+    "double": ColumnType.DOUBLE,
+    "boolean": ColumnType.BOOL,
+    "date": ColumnType.DATE,
+    "timestamptz": ColumnType.TIMESTAMP,
+    "uuid": ColumnType.UUID,
+    "binary": ColumnType.BLOB,
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,21 @@ class TableHead:
     current_snapshot: int | None
     tagged: frozenset[int]
     schema: Mapping[str, Any]
+
+    @cached_property
+    def columns(self) -> Schema:
+        """The table's columns in our types."""
+        return Schema(
+            tuple(
+                Column(
+                    field["name"],
+                    _ICEBERG_NAMES[field["type"]],
+                    nullable=not field["required"],
+                    doc=field.get("doc") or "",
+                )
+                for field in self.schema["fields"]
+            )
+        )
 
     def receipts(self) -> list[Receipt]:
         """Receipts of all snapshots, oldest first."""

@@ -44,6 +44,7 @@ from sqlalchemy.schema import CreateTable
 
 from gamelake import failpoints
 from gamelake.model.schema import ColumnType
+from gamelake.stores.drift import evolution
 from gamelake.stores.footers import slice_values
 from gamelake.stores.heads import BUSY_SECONDS, CATALOG_FILE, CATALOG_NAME
 
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Output
+    from gamelake.stores.heads import TableHead
 
 TYPES: dict[ColumnType, PrimitiveType] = {
     ColumnType.TEXT: StringType(),
@@ -164,11 +166,11 @@ def table_properties(schema: IcebergSchema) -> dict[str, str]:
 class DataFiles:
     """Turns verified files into what Iceberg registers: the partition is the slice's, statistics are the footer's."""
 
-    def __init__(self, table: Table, output: Output) -> None:
+    def __init__(self, metadata: TableMetadata, output: Output) -> None:
         self._output = output
-        self._spec = table.spec()
-        schema = table.schema()
-        self._plan = compute_statistics_plan(schema, table.metadata.properties)
+        self._spec = metadata.spec()
+        schema = metadata.schema()
+        self._plan = compute_statistics_plan(schema, metadata.properties)
         self._ids = parquet_path_to_id_mapping(schema)
 
     def entry(self, for_slice: Slice, path: str, footer: pq.FileMetaData) -> DataFile:
@@ -193,6 +195,18 @@ class DataFiles:
         """The partition that holds exactly the rows of a slice."""
         values = slice_values(self._output, for_slice)
         return Record(*[_partition_value(values[field.name]) for field in self._spec.fields])
+
+
+def evolve(transaction: Transaction, output: Output, head: TableHead) -> None:
+    """Stage what the declared schema adds to the table's, so that it comes with the rows or not at all."""
+    new, wider = evolution(output, head.columns)
+    if not new and not wider:
+        return
+    with transaction.update_schema() as update:
+        for column in new:
+            update.add_column(column.name, TYPES[column.type], doc=column.doc or None)
+        for column in wider:
+            update.update_column(column.name, field_type=TYPES[column.type])
 
 
 def _partition_value(value: Any) -> Any:

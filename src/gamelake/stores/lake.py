@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gamelake.errors import NotFoundError, Place, StoreError, did_you_mean
 from gamelake.model.publish import Receipt
-from gamelake.model.schema import Column, ColumnType, Schema
 from gamelake.stores import receipts as words
 from gamelake.stores.drift import refuse_bad_slice_columns, refuse_drift
 from gamelake.stores.heads import StaleHeadError, TableHead, read_head, table_location, table_locations
@@ -22,22 +21,12 @@ if TYPE_CHECKING:
     from gamelake.clock import Clock
     from gamelake.ledger.rows import Lease, SliceVersion
     from gamelake.model.publish import PublishedSlice, StagedFile, StagedSlice
+    from gamelake.model.schema import Schema
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Output
     from gamelake.stores.iceberg import LakeCatalog
 
 _T = TypeVar("_T")
-_ICEBERG_NAMES = {
-    "string": ColumnType.TEXT,
-    "int": ColumnType.INT,
-    "long": ColumnType.BIGINT,
-    "double": ColumnType.DOUBLE,
-    "boolean": ColumnType.BOOL,
-    "date": ColumnType.DATE,
-    "timestamptz": ColumnType.TIMESTAMP,
-    "uuid": ColumnType.UUID,
-    "binary": ColumnType.BLOB,
-}
 
 
 class Lake:
@@ -69,17 +58,21 @@ class Lake:
         if head is None:
             self._create(output)
             head = self.head(str(output.dataset))
-        refuse_drift(output, _schema_of(head), _slice_columns_of(head))
+        refuse_drift(output, head.columns, _slice_columns_of(head))
 
     def datasets(self) -> list[str]:
         return sorted(table_locations(self.folder))
 
     def schema(self, dataset: str) -> Schema:
-        return _schema_of(self.head(dataset))
+        return self.head(dataset).columns
 
     def slice_columns(self, dataset: str) -> tuple[str, ...]:
         """Columns that name the table's slices, in order."""
         return _slice_columns_of(self.head(dataset))
+
+    def evolved(self, dataset: str) -> bool:
+        """True when older files of the table may lack columns it has now, or have narrower types."""
+        return self._read(dataset, lambda head: head.schema.get("schema-id", 0) > 0, missing=False)
 
     def staging_folder(self, dataset: str, run_id: str) -> Path:
         folder = self.table_folder(dataset) / "data" / run_id
@@ -200,20 +193,6 @@ class Lake:
             )
         except TableAlreadyExistsError:
             return
-
-
-def _schema_of(head: TableHead) -> Schema:
-    return Schema(
-        tuple(
-            Column(
-                field["name"],
-                _ICEBERG_NAMES[field["type"]],
-                nullable=not field["required"],
-                doc=field.get("doc") or "",
-            )
-            for field in head.schema["fields"]
-        )
-    )
 
 
 def _slice_columns_of(head: TableHead) -> tuple[str, ...]:

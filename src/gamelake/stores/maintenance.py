@@ -129,7 +129,10 @@ def compact(
             record_missing(lake, ledger, dataset)
             known = ledger.current(dataset)
             output = Output(
-                DatasetName.parse(dataset), lake.schema(dataset), slice_columns=lake.slice_columns(dataset)
+                DatasetName.parse(dataset),
+                lake.schema(dataset),
+                slice_columns=lake.slice_columns(dataset),
+                evolve=lake.evolved(dataset),
             )
             staged = [
                 _merge(lake, dataset, run_id, part, known.get(part.slice))

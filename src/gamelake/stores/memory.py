@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from gamelake.errors import NotFoundError, Place, did_you_mean
 from gamelake.model.publish import PublishedSlice, Receipt, StagedFile, StagedSlice
-from gamelake.stores.drift import refuse_bad_slice_columns, refuse_drift
+from gamelake.model.schema import Schema
+from gamelake.stores.drift import evolution, refuse_bad_slice_columns, refuse_drift
 from gamelake.stores.footers import read_footer, verify_files
 from gamelake.stores.receipts import published, refuse_repeats
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
     from gamelake.clock import Clock
     from gamelake.ledger.rows import Lease, SliceVersion
-    from gamelake.model.schema import Schema
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Output
 
@@ -76,6 +77,7 @@ class MemoryStore:
             for part in slices:
                 self.verify(output, part.slice, part.files)
             lease.check()
+            self._evolve(output)
             current = self._current.get(name, {})
             parts = tuple(published(part, current) for part in slices)
             receipt = Receipt(receipt_id, run_id, step, name, parts, self._clock.now())
@@ -98,6 +100,14 @@ class MemoryStore:
 
     def files(self, dataset: str) -> dict[Slice, list[str]]:
         return {part.slice: list(part.files) for part in self.current(dataset).values() if part.files}
+
+    def _evolve(self, output: Output) -> None:
+        known = self._outputs[str(output.dataset)]
+        new, wider = evolution(output, known.schema)
+        if new or wider:
+            types = {column.name: column for column in wider}
+            kept = [types.get(column.name, column) for column in known.schema.columns]
+            self._outputs[str(output.dataset)] = replace(known, schema=Schema((*kept, *new)))
 
     def _output(self, dataset: str) -> Output:
         if dataset not in self._outputs:

@@ -1,0 +1,31 @@
+"""The slices of a span of days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gamelake.model.slices import Slice
+
+
+@dataclass(frozen=True)
+class Span:
+    """All slices from one day to another, both included, whatever their date column is called.
+
+    `columns` are the names of date columns by which anything is sliced; a slice without one is in every span.
+    """
+
+    first: str
+    last: str
+    columns: frozenset[str]
+
+    def holds(self, part: Slice) -> bool:
+        """True when no day of the slice lies outside.
+
+        >>> from gamelake.model.slices import Slice
+        >>> span = Span("2026-02-01", "2026-02-03", frozenset({"day"}))
+        >>> span.holds(Slice.of(day="2026-02-03")), span.holds(Slice.of(day="2026-02-04")), span.holds(Slice())
+        (True, False, True)
+        """
+        return all(self.first <= value <= self.last for name, value in part.keys if name in self.columns)

@@ -1,0 +1,80 @@
+"""`gamelake backfill` and `gamelake diff`, as a person types them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+TOTAL = """/* ---
+description: Score up to a day
+inputSources: [{name: scores, dataset: toy.bronze.scores}]
+carries: true
+outputs:
+  - slice: [day]
+    grain: [player]
+    schema: {day: date, player: text, total: bigint}
+--- */
+SELECT {{ day | day }} AS day, player, CAST(sum(n) AS BIGINT) AS total
+FROM (SELECT player, score AS n FROM scores UNION ALL SELECT player, total FROM previous) GROUP BY player
+"""
+
+
+@pytest.fixture
+def line(gamelake):
+    gamelake.ok("init", "project", "--pack", "toy", "--name", "Toys")
+    gamelake.folder /= "project"
+    for day in (1, 2, 3):
+        gamelake.ok("toy", "load", f"2026-01-0{day}", f"ann={day}", "bob=5")
+    layout = gamelake.folder / "layouts" / "ours" / "gold" / "total.sql"
+    layout.parent.mkdir(parents=True, exist_ok=True)
+    layout.write_text(TOTAL)
+    return gamelake
+
+
+def test_a_backfill_plans_builds_and_then_has_nothing_to_do(line) -> None:
+    span = ("backfill", "ours.gold.total", "--from", "2026-01-01", "--to", "2026-01-02")
+    planned = json.loads(line.ok(*span, "--plan", "--json"))
+    built = json.loads(line.ok(*span, "--json"))
+    again = json.loads(line.ok(*span, "--json"))
+
+    assert [item["slice"] for item in planned["items"]] == ["day=2026-01-01", "day=2026-01-02"]
+    assert (built["from"], built["to"], built["slices"], again["slices"]) == (
+        "2026-01-01",
+        "2026-01-02",
+        2,
+        0,
+    )
+    assert "2 slices" in line(*span, "--force").err
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "problem"),
+    [
+        ("yesterday", "2026-01-02", "`--from yesterday` is not a day"),
+        ("2026-01-03", "2026-01-02", "`--to 2026-01-02` comes before `--from 2026-01-03`"),
+        ("2026-01-02", "2026-01-03", "carries state from day=2026-01-01, which is missing"),
+    ],
+)
+def test_a_span_that_cannot_be_meant_is_refused(line, first, last, problem) -> None:
+    done = line("backfill", "ours.gold.total", "--from", first, "--to", last)
+
+    assert done.code == 2
+    assert problem in done.err
+
+
+def test_a_diff_tells_by_its_exit_code_whether_rows_would_change(line) -> None:
+    line.ok("run")
+    same = line("diff", "ours.gold.total")
+    layout = line.folder / "layouts" / "ours" / "gold" / "total.sql"
+    layout.write_text(TOTAL.replace("CAST(sum(n) AS", "CAST(sum(n) + (player = 'ann')::INT AS"))
+    other = line("diff", "ours.gold.total", "--slice", "day=2026-01-02")
+    told = json.loads(line("diff", "ours.gold.total", "--slice", "day=2026-01-02", "--json").out)
+
+    assert (same.code, other.code) == (0, 1)
+    assert "the same 2 rows" in same.err
+    assert "player=ann: total=3 → 4" in other.out
+    assert told["changed"] == 1
+    assert told["columns"] == {"total": 1}
+    assert told["samples"]["changed"] == [{"grain": {"player": "ann"}, "total": {"was": 3, "is": 4}}]
+    assert line("diff", "ours.gold.nothing").code == 2

@@ -1,0 +1,12 @@
+/* ---
+description: x
+inputSources:
+  - {name: previous, dataset: wow.silver.a}
+carries: true
+outputs:
+  - mode: replace_slice
+    slice: [day]
+    grain: [who]
+    schema: {day: date, who: text}
+--- */
+SELECT day, who FROM previous
