@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 from gamelake.engines.arrow import arrow_type
 from gamelake.games.wow import datasets
 from gamelake.games.wow.activity import Activity
+from gamelake.games.wow.ahead import in_order
 from gamelake.games.wow.bosses import BossWatch, Phase, phases_of
 from gamelake.games.wow.kernels import shapes
 from gamelake.games.wow.kernels.identity import event_ids
@@ -19,7 +21,7 @@ from gamelake.games.wow.pulls import Combatant, describe_spec
 from gamelake.games.wow.specs import power_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
@@ -53,6 +55,7 @@ _KINDS = {
 }
 _TYPES = [_KINDS.get(name, ("", "")) for name, _ in shapes.KNOWN]
 _CODE = {name: code for code, (name, _) in enumerate(shapes.KNOWN)}
+_THREADS = 2
 DAMAGE_DONE = ("spell", "periodic", "range", "melee")  # kinds that count as damage done and taken
 
 
@@ -98,16 +101,19 @@ class NightTables:
 
     def events(self) -> Iterator[pa.Table]:
         """Event tables batch by batch, the phase events last. Must be exhausted before the other tables are asked."""
+        yield from in_order(self._tables_to_make(), threads=_THREADS)
+        self._bosses = [self._watch.boss(index) for index in range(len(self.night.pulls))]
+        phases = self._phase_events()
+        if phases.num_rows:
+            yield phases
+
+    def _tables_to_make(self) -> Iterator[Callable[[], pa.Table]]:
         for batch in self.night.event_rows():
             self._watch.feed(batch)
             self._note_actors(batch)
             events = batch.chosen(batch.rows[shapes.C_SUBEVENT] != shapes.LANDED)
             if events.rows.size:
-                yield self._table(events)
-        self._bosses = [self._watch.boss(index) for index in range(len(self.night.pulls))]
-        phases = self._phase_events()
-        if phases.num_rows:
-            yield phases
+                yield partial(self._table, events, self._number(events.times.size))
 
     def _note_actors(self, batch: EventRows) -> None:
         """Who acts in pulls whose roster the log does not hold: they stand in for it."""
@@ -123,7 +129,7 @@ class NightTables:
                 pass
         return self._bosses or []
 
-    def _table(self, batch: EventRows) -> pa.Table:
+    def _table(self, batch: EventRows, numbers: pa.Array) -> pa.Table:
         rows, night = batch.rows, self.night
         count = rows.shape[1]
         sub = rows[shapes.C_SUBEVENT]
@@ -151,7 +157,7 @@ class NightTables:
             "event_id": _uuids(ids),
             "event_type": _labels(sub, [kind for kind, _ in _TYPES]),
             "kind": _labels(sub, [kind for _, kind in _TYPES]),
-            "event_no": self._number(count),
+            "event_no": numbers,
             "timestamp": _times(batch.times),
             "event_date": _days(batch.times),
             "raid_id": _coded(self._raid_codes[batch.pulls], self._raids, inside),

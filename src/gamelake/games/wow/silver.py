@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from gamelake.games.wow import datasets
+from gamelake.games.wow.ahead import one_ahead
 from gamelake.model.names import DatasetName
 from gamelake.model.steps import PythonStep, Source
 
@@ -91,9 +92,8 @@ def _parts(files: list[str], day: date) -> Iterator[LogPart]:
 def _batches(file: str, day: date) -> Iterator[LineBatch]:
     import pyarrow.parquet as pq
 
-    for batch in pq.ParquetFile(file).iter_batches(_ROWS, columns=_COLUMNS):
-        if batch.num_rows:
-            yield lines_of(batch, day)
+    stored = pq.ParquetFile(file).iter_batches(_ROWS, columns=_COLUMNS)
+    yield from one_ahead(lines_of(batch, day) for batch in stored if batch.num_rows)
 
 
 def lines_of(batch: pa.RecordBatch, day: date) -> LineBatch:
