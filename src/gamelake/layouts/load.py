@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from gamelake.errors import LayoutError, Place, UserError, did_you_mean
+from gamelake.layouts.checks import known_check_keys
+from gamelake.layouts.checks import mistakes as check_mistakes
 from gamelake.layouts.document import LayoutDocument, OutputDocument, known_keys
 from gamelake.layouts.fingerprint import fingerprint, normalised
 from gamelake.layouts.frontmatter import FrontMatter, dotted, split
 from gamelake.layouts.template import render_sample, undefined_variables
+from gamelake.model.checks import CheckKind
 from gamelake.model.names import DatasetName, Layer
 from gamelake.model.schema import ColumnType, Schema
 from gamelake.model.steps import Mode, Output, SqlStep
@@ -34,7 +37,7 @@ _SLICE_TYPES = {
     ColumnType.BIGINT: "int",
     ColumnType.TEXT: "text",
 }
-_ANALYSIS = "2"  # part of every cache key: raise it when a lint changes
+_ANALYSIS = "3"  # part of every cache key: raise it when a lint changes
 
 
 def load_folder(folder: Path, pack: str, *, cache: Path | None = None) -> list[SqlStep]:
@@ -115,7 +118,7 @@ def _explain(detail: ErrorDetails, front: FrontMatter, file: str) -> LayoutError
     key = str(detail["loc"][-1])
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        known = known_keys(path[:-1])
+        known = known_check_keys(detail["loc"]) or known_keys(path[:-1])
         return LayoutError(
             f"unknown key `{key}`, expected one of: {', '.join(known)}", place, did_you_mean(key, known)
         )
@@ -179,12 +182,10 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
             problem = f"`{name}` is `{column.type.value}`; a slice column is one of: date, int, bigint, text"
             yield wrong(problem, "outputs", 0, "schema", name)
     yield from _mode_checks(output, wrong)
+    types = {name: column.type for name, column in output.columns.items()}
     for index, check in enumerate(document.checks):
-        content = check.check().spec
-        for name in content.get("columns", [content["column"]] if "column" in content else []):
-            if name not in output.columns:
-                problem = f"the check names `{name}`, which is not a column of the schema"
-                yield wrong(problem, "checks", index, hint=did_you_mean(name, output.columns))
+        for problem, hint in check_mistakes(check, types, tuple(output.slice)):
+            yield wrong(problem, "checks", index, hint=hint)
 
 
 def _mode_checks(output: OutputDocument, wrong: Any) -> Iterator[LayoutError]:
@@ -257,9 +258,22 @@ def _analyse(step: SqlStep, front: FrontMatter) -> bool:
 
     inputs = {name: front.line_of(("inputSources", index, "name")) for index, name in enumerate(step.inputs)}
     verdict = lint(Subject(sql, step.file, step.sql_line, inputs, step.outputs[0]))
-    if verdict.errors:
-        raise LayoutError.all_of(verdict.errors)
+    errors = [*_bad_predicates(step, front), *verdict.errors]
+    if errors:
+        raise LayoutError.all_of(errors)
     return verdict.grain_proven
+
+
+def _bad_predicates(step: SqlStep, front: FrontMatter) -> Iterator[LayoutError]:
+    checks = [(i, c) for i, c in enumerate(step.outputs[0].checks) if c.kind is CheckKind.SQL]
+    if not checks:
+        return
+    from gamelake.layouts.predicates import predicate_problems
+
+    for index, check in checks:
+        place = Place(step.file, front.line_of(("checks", index)), f"checks[{index}].predicate")
+        for problem, hint in predicate_problems(check.spec["predicate"], step.outputs[0].schema.names):
+            yield LayoutError(problem, place, hint)
 
 
 def _cache_file(folder: Path | None, raw: bytes, name: str) -> Path | None:

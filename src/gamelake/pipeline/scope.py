@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from gamelake.pipeline.check_fit import judged_against
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,7 +33,7 @@ class Failures:
     def blocking(self, step: Step, part: Slice) -> str | None:
         """The failed input slice because of which an output slice must wait; None when there is none."""
         with self._lock:
-            for dataset in map(str, step.inputs.values()):
+            for dataset in [*map(str, step.inputs.values()), *sorted(judged_against(step.outputs))]:
                 for failed in self._slices.get(dataset, ()):
                     if failed.agrees_with(part):
                         return f"{dataset} {failed}"

@@ -21,6 +21,7 @@ from gamelake.model.slices import Slice
 from gamelake.model.steps import SqlStep
 from gamelake.pipeline.assess import Assessment, PlanState, assess
 from gamelake.pipeline.events import Progress, seconds_since
+from gamelake.pipeline.evidence import Evidence
 from gamelake.pipeline.freshness import versions_read
 from gamelake.pipeline.places import placed, refuse_misnamed
 from gamelake.pipeline.publish import Candidate, Origin, Publisher, discard
@@ -56,6 +57,7 @@ class StepRun:
         self._batches = 0
         self._total = 0
         self._previous: Mapping[str, Mapping[Slice, SliceVersion]] = {}
+        self._evidence = Evidence.of(scope.project, ())
 
     def run(self) -> StepResult:
         """Do it all; failures end up in the result, only a cancel is raised."""
@@ -90,6 +92,7 @@ class StepRun:
 
     def _build(self, found: Assessment) -> None:
         self._previous = found.previous
+        self._evidence = Evidence.of(self._project, self._step.outputs)
         work = self._unblocked([item for item in found.items if item.is_work])
         self._result.fresh = len(found.items) - len(work) - len(self._result.blocked)
         self._total = len(work)
@@ -176,6 +179,7 @@ class StepRun:
             tuple(str(item.slice) for item in batch),
             self._position,
             self._project.clock.monotonic(),
+            judged_against=self._evidence.told(),
         )
 
     def _candidates(
@@ -258,6 +262,7 @@ class StepRun:
                 staged[str(output.dataset)],
                 origin,
                 found.previous[str(output.dataset)].get(item.slice),
+                self._evidence,
             )
             for output in self._step.outputs
         ]
@@ -300,6 +305,7 @@ class StepRun:
             self._fail(batch[0], known)
             return
         failed = {failure.slice for failure in self._result.failed}
+        self._evidence = Evidence.of(self._project, self._step.outputs)  # what was staged is gone
         try:
             for item in batch:
                 if item.slice not in failed:
