@@ -28,6 +28,7 @@ COMMANDS = (
     Command("plan", "gamelake.cli.build:plan", BUILD, "Show what `run` would do, and why."),
     Command("run", "gamelake.cli.build:run", BUILD, "Build what is missing or stale, check it, publish it."),
     Command("rollback", "gamelake.cli.build:rollback", BUILD, "Publish an earlier version of a slice again."),
+    Command("test", "gamelake.cli.cases:run_cases", BUILD, "Run the tests of layouts: rows in, rows expected out."),
     Command("simulate", "gamelake.cli.simulate:Simulators", BUILD, "Write made-up data that looks like a game's own."),
     Command("status", "gamelake.cli.status:status", LOOK, "Show datasets, how fresh they are, and the last runs."),
     Command("query", "gamelake.cli.query:query", LOOK, "Ask SQL over all datasets, as they are or as they were."),
