@@ -45,6 +45,7 @@ def status(
                 for name, states in dataset_states(opened).items()
             ],
             "runs": [run_facts(row) for row in opened.ledger.runs(limit=runs)] if runs else [],
+            "schedules": schedule_facts(opened),
         }
         now = opened.clock.now()
     if as_json:
@@ -54,6 +55,40 @@ def status(
     if found["runs"]:
         say("")
         show_runs(found["runs"], now)
+    if found["schedules"]:
+        say("")
+        show_schedules(found["schedules"], now)
+
+
+def schedule_facts(project: Project) -> list[dict[str, Any]]:
+    """Schedules with their last and next due times, as `status --json` prints them."""
+    if not project.settings.schedules:
+        return []
+    from gamelake.jobs.schedules import outlook
+
+    return [each.to_json() for each in outlook(project)]
+
+
+def show_schedules(found: list[dict[str, Any]], now: datetime) -> None:
+    """Schedules as a table, the next first."""
+    columns = [
+        Col("schedule", style="name"),
+        Col("when"),
+        Col("targets", wrap=True),
+        Col("last"),
+        Col("next due"),
+    ]
+    rows = [
+        (
+            each["schedule"],
+            each["when"],
+            ", ".join(each["targets"]) or "everything",
+            formats.ago(each["last_due"], now) if each["last_due"] else "",
+            each["next_due"].strftime("%Y-%m-%d %H:%M UTC") if each["next_due"] > now else "now",
+        )
+        for each in sorted(found, key=lambda each: each["next_due"])
+    ]
+    print_table(columns, rows)
 
 
 def dataset_states(project: Project) -> dict[str, Counter[str]]:
