@@ -24,6 +24,7 @@ from gamelake.pipeline.execute import RunRequest, execute
 from gamelake.pipeline.lifecycle import end, running
 from gamelake.pipeline.project import Project
 from gamelake.pipeline.source import source_run
+from gamelake.settings import LineageTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -96,7 +97,9 @@ class CaseRunner:
         start = clock.monotonic()
         root = Path(tempfile.mkdtemp(dir=self._folder))
         step = _step(case, self._graph)
-        settings = self._settings.model_copy(update={"root": root})
+        settings = self._settings.model_copy(
+            update={"root": root, "notifications": None, "openlineage": LineageTarget(), "schedules": []}
+        )
         now = case.document.now
         time = SystemClock() if now is None else FixedClock(now.astimezone())
         project = Project.open(settings, [*_sources(step, self._graph), step], clock=time, ids=SystemIds())
