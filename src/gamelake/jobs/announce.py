@@ -19,6 +19,7 @@ from gamelake.jobs.delivery import Delivery, deliver, secret_of, shown_url, sign
 from gamelake.ledger.ledger import Ledger
 from gamelake.model.checks import Severity
 from gamelake.model.runs import RunState
+from gamelake.pipeline.openlineage import events_of
 from gamelake.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,6 +48,37 @@ class Announcer:
         run = self.ledger.run(run_id)
         for event in self._events(run):
             self._notify(event, run)
+        if self.settings.openlineage.url is not None:
+            self._send_lineage(self.settings.openlineage.url, run_id)
+
+    def _send_lineage(self, url: str, run_id: str) -> None:
+        """Send the run's lineage events in their order; the first that is not taken ends it."""
+        target, sent, done = self.settings.openlineage, 0, Delivery(0)
+        lines = events_of(self.settings, run_id)
+        try:
+            token = secret_of(target.token_env)
+        except GamelakeError as err:
+            token, done = None, Delivery(0, problem=err.problem)
+        headers = {"Content-Type": "application/json", "User-Agent": "gamelake"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        for line in lines if not done.problem else []:
+            done = deliver(
+                url,
+                line.encode(),
+                headers,
+                timeout=target.timeout_seconds,
+                tries=target.tries,
+                pause=self.pause,
+            )
+            if done.problem:
+                break
+            sent += 1
+        if not lines and not done.problem:
+            return  # a run without work has no lineage
+        kind = "lineage.failed" if done.problem else "lineage.delivered"
+        told = {"to": shown_url(url), "sent": sent, "events": len(lines), "problem": done.problem or None}
+        self.ledger.append_event(kind, run_id=run_id, data=told)
 
     def _events(self, run: RunRow) -> list[str]:
         wanted = self.settings.notifications
