@@ -353,7 +353,7 @@ def describe(fields: Sequence[str] | None = None) -> list[tuple[str, str, str]]:
     return [
         (
             key,
-            str(Settings.model_fields[key].get_default(call_default_factory=True)),
+            "–" if key in _TABLES else str(Settings.model_fields[key].get_default(call_default_factory=True)),
             Settings.model_fields[key].description or "",
         )
         for key in chosen
