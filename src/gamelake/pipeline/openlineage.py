@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gamelake.pipeline.project import Project
     from gamelake.settings import Settings
 
-PRODUCER = f"https://pypi.org/project/gamelake/{__version__}"
+PRODUCER = f"https://gamelake.example/{__version__}"  # who wrote an event: a name in the form of an address
 _SPEC = "https://openlineage.io/spec"
 _MOST_BYTES, _KEPT_FILES = 16 * 1_048_576, 4
 
