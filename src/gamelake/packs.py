@@ -54,6 +54,7 @@ class Pack:
     name: str  # first part of the pack's dataset names
     title: str
     layouts: Path | None = None  # folder of SQL layouts
+    layout_tests: Path | None = None  # folder of their tests, `*.yaml`
     steps: Callable[[Settings], Sequence[Step | Source]] | None = None  # Python steps, and sources
     commands: Mapping[str, CommandLink] = field(default_factory=lambda: _NONE)
     simulators: Mapping[str, CommandLink] = field(default_factory=lambda: _NONE)  # below `gamelake simulate`

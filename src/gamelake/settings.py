@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from gamelake.errors import LayoutError, Place, UserError, did_you_mean
@@ -22,12 +23,102 @@ if TYPE_CHECKING:
 FILE_NAME = "gamelake.toml"
 STATE_FOLDER = ".gamelake"
 _MEMORY = re.compile(r"\d+(\.\d+)?\s?([KMGT]i?B|%)")
-_NOT_FROM_ENVIRONMENT = frozenset({"root", "sections"})
+_HTTP = r"^https?://[^\s/]+"
+_TABLES = frozenset({"notifications", "openlineage"})
+_NOT_FROM_ENVIRONMENT = frozenset({"root", "sections", "schedules", *_TABLES})
 
 
 def ledger_file(root: Path) -> Path:
     """The database of a project's ledger, known without its settings."""
     return root / STATE_FOLDER / "ledger.db"
+
+
+class Schedule(BaseModel):
+    """A `[[schedules]]` table: when which targets are run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$")
+    cron: str | None = None
+    every: str | None = None
+    targets: list[str] = Field(default_factory=list)
+    zone: str | None = None
+    catch_up: bool = True
+
+    @field_validator("cron")
+    @classmethod
+    def _readable(cls, cron: str | None) -> str | None:
+        if cron is None:
+            return None
+        from cronsim import CronSim, CronSimError
+
+        try:
+            if len(cron.split()) == 5:  # six fields would be seconds, which nobody looks that often
+                next(CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)))
+                return cron
+        except (CronSimError, StopIteration):
+            pass
+        problem = (
+            f"`{cron}` is not a time that comes; write minute, hour, day, month, weekday, such as `0 6 * * *`"
+        )
+        raise ValueError(problem)
+
+    @field_validator("every")
+    @classmethod
+    def _an_interval(cls, every: str | None) -> str | None:
+        if every is not None and (not re.fullmatch(r"[1-9]\d*[mhd]", every)):
+            problem = f"`{every}` is not an interval; write a number and m, h or d, such as `15m`"
+            raise ValueError(problem)
+        return every
+
+    @field_validator("zone")
+    @classmethod
+    def _zone(cls, zone: str | None) -> str | None:
+        return None if zone is None else known_zone(zone)
+
+    @model_validator(mode="after")
+    def _one_rhythm(self) -> Schedule:
+        if (self.cron is None) == (self.every is None):
+            problem = f"schedule `{self.name}` has either `cron` or `every`"
+            raise ValueError(problem)
+        return self
+
+
+class Notifications(BaseModel):
+    """The `[notifications]` table: where to say how runs ended."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(pattern=_HTTP)
+    events: list[Literal["run.failed", "check.failed", "run.recovered"]] = Field(
+        default=["run.failed", "check.failed", "run.recovered"], min_length=1
+    )
+    secret_env: str = Field(default="GAMELAKE_NOTIFICATIONS_SECRET", min_length=1)
+    timeout_seconds: float = Field(default=10.0, gt=0, le=120)
+    tries: int = Field(default=4, ge=1, le=10)
+
+
+class LineageTarget(BaseModel):
+    """The `[openlineage]` table: where lineage events go besides the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str | None = Field(default=None, pattern=_HTTP)
+    namespace: str = Field(default="gamelake", min_length=1)
+    token_env: str = Field(default="OPENLINEAGE_API_KEY", min_length=1)
+    timeout_seconds: float = Field(default=10.0, gt=0, le=120)
+    tries: int = Field(default=4, ge=1, le=10)
+
+
+def known_zone(zone: str) -> str:
+    """The zone's name; ValueError with the nearest one when there is none."""
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as error:
+        near = did_you_mean(zone, available_timezones())
+        problem = f"unknown time zone `{zone}`"
+        raise ValueError(f"{problem}; {near}" if near else problem) from error
+    return zone
 
 
 class _Environment(EnvSettingsSource):
@@ -58,6 +149,15 @@ class Settings(BaseSettings):
     pseudonyms: bool = Field(
         False, description="The web app shows invented names of people, and no raw rows."
     )
+    schedules: list[Schedule] = Field(
+        default_factory=list, description="Runs that start by themselves, as `[[schedules]]` tables."
+    )
+    notifications: Notifications | None = Field(
+        None, description="Where to say how runs ended, as a `[notifications]` table."
+    )
+    openlineage: LineageTarget = Field(
+        default_factory=LineageTarget, description="Where lineage events go, as an `[openlineage]` table."
+    )
     sections: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Settings of packs, by pack."
     )
@@ -70,16 +170,20 @@ class Settings(BaseSettings):
             raise ValueError(problem)
         return memory
 
+    @field_validator("schedules")
+    @classmethod
+    def _own_names(cls, schedules: list[Schedule]) -> list[Schedule]:
+        names = [schedule.name for schedule in schedules]
+        twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+        if twice is not None:
+            problem = f"two schedules are called `{twice}`"
+            raise ValueError(problem)
+        return schedules
+
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError) as error:
-            near = did_you_mean(zone, available_timezones())
-            problem = f"unknown time zone `{zone}`"
-            raise ValueError(f"{problem}; {near}" if near else problem) from error
-        return zone
+        return known_zone(zone)
 
     @classmethod
     def settings_customise_sources(
@@ -102,8 +206,10 @@ class Settings(BaseSettings):
         file = root / FILE_NAME
         text = _read(file)
         values = _parse(file, text)
-        sections = {key: value for key, value in values.items() if isinstance(value, dict)}
-        plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+        sections = {
+            key: value for key, value in values.items() if isinstance(value, dict) and key not in _TABLES
+        }
+        plain = {key: value for key, value in values.items() if key not in sections}
         errors = _misplaced(file, text, plain, sections)
         settings = None
         try:
@@ -247,7 +353,7 @@ def describe(fields: Sequence[str] | None = None) -> list[tuple[str, str, str]]:
     return [
         (
             key,
-            str(Settings.model_fields[key].get_default(call_default_factory=True)),
+            "–" if key in _TABLES else str(Settings.model_fields[key].get_default(call_default_factory=True)),
             Settings.model_fields[key].description or "",
         )
         for key in chosen

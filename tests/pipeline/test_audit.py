@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from gamelake.model.names import DatasetName
 from gamelake.model.schema import Column, ColumnType, Schema
 from gamelake.model.slices import Slice
 from gamelake.model.steps import OnEmpty, Output
-from gamelake.pipeline.audit import audit
+from gamelake.pipeline.audit import Audit, audit
+from gamelake.pipeline.evidence import Evidence
 
 SCHEMA = Schema(
     (
@@ -23,6 +25,26 @@ SCHEMA = Schema(
     )
 )
 DAY = Slice.of(day="2026-02-16")
+
+
+OTHER = Output(
+    DatasetName.parse("toy.silver.y"),
+    Schema(
+        (
+            Column("day", ColumnType.DATE, nullable=False),
+            Column("name", ColumnType.TEXT),
+            Column("amount", ColumnType.BIGINT),
+            Column("weight", ColumnType.DOUBLE),
+        )
+    ),
+    slice_columns=("day",),
+)
+NOW = datetime(2026, 2, 17, 12, tzinfo=UTC)
+
+
+def judged(session, of: Output, part: Slice, written: list[Written], parts=None) -> Audit:
+    outputs = {str(of.dataset): of, str(OTHER.dataset): OTHER}
+    return audit(session, of, part, written, evidence=Evidence(NOW, outputs, parts or {}))
 
 
 def output(*checks: Check, **more) -> Output:
@@ -62,7 +84,7 @@ CASES = [
 
 @pytest.mark.parametrize(("check", "rows", "violations"), CASES)
 def test_a_check_counts_its_violations_and_shows_some(session, stage, check, rows, violations) -> None:
-    found = audit(session, output(check), DAY, stage(*rows))
+    found = judged(session, output(check), DAY, stage(*rows))
 
     result = next(r for r in found.results if r.name == "c")
     assert (result.value, result.passed, result.threshold) == (violations, violations == 0, "0")
@@ -80,7 +102,7 @@ def test_a_check_counts_its_violations_and_shows_some(session, stage, check, row
     ],
 )
 def test_rows_are_counted(session, stage, spec, passed, threshold) -> None:
-    found = audit(session, output(Check("c", CheckKind.ROW_COUNT, spec)), DAY, stage("('a', 1)", "('b', 2)"))
+    found = judged(session, output(Check("c", CheckKind.ROW_COUNT, spec)), DAY, stage("('a', 1)", "('b', 2)"))
 
     result = next(r for r in found.results if r.name == "c")
     assert (result.value, result.passed, result.threshold) == (2, passed, threshold)
@@ -89,7 +111,7 @@ def test_rows_are_counted(session, stage, spec, passed, threshold) -> None:
 def test_a_warning_does_not_block(session, stage) -> None:
     check = Check("c", CheckKind.RANGE, {"column": "n", "max": 0}, Severity.WARN)
 
-    found = audit(session, output(check), DAY, stage("('a', 1)"))
+    found = judged(session, output(check), DAY, stage("('a', 1)"))
 
     assert not found.blocking
     assert not next(r for r in found.results if r.name == "c").passed
@@ -98,8 +120,8 @@ def test_a_warning_does_not_block(session, stage) -> None:
 def test_the_grain_is_measured_only_where_the_sql_does_not_prove_it(session, stage) -> None:
     written = stage("('a', 1)", "('a', 2)")
 
-    measured = audit(session, output(grain=("k",)), DAY, written)
-    proven = audit(session, output(grain=("k",), grain_proven=True), DAY, written)
+    measured = judged(session, output(grain=("k",)), DAY, written)
+    proven = judged(session, output(grain=("k",), grain_proven=True), DAY, written)
 
     assert [r.name for r in measured.blocking] == ["grain is unique"]
     assert measured.blocking[0].sample == ({"k": "a", "rows": 2},)
@@ -107,7 +129,7 @@ def test_the_grain_is_measured_only_where_the_sql_does_not_prove_it(session, sta
 
 
 def test_rows_of_another_slice_block(session, stage) -> None:
-    found = audit(session, output(), DAY, stage("('a', 1)", day="2026-02-17"))
+    found = judged(session, output(), DAY, stage("('a', 1)", day="2026-02-17"))
 
     assert [r.name for r in found.blocking] == ["rows belong to the slice"]
 
@@ -115,7 +137,7 @@ def test_rows_of_another_slice_block(session, stage) -> None:
 def test_what_footers_do_not_say_is_measured(session, stage) -> None:
     blind = [Written(part.file) for part in stage("('a', 1)")]
 
-    found = audit(session, output(), DAY, blind)
+    found = judged(session, output(), DAY, blind)
 
     assert [(r.name, r.passed) for r in found.results] == [
         ("required columns are set", True),
@@ -125,7 +147,7 @@ def test_what_footers_do_not_say_is_measured(session, stage) -> None:
 
 def test_the_content_hash_is_of_the_rows_and_not_of_their_order_or_files(session, stage, tmp_path) -> None:
     def hash_of(*rows: str) -> str:
-        return audit(session, output(), DAY, stage(*rows)).content_hash
+        return judged(session, output(), DAY, stage(*rows)).content_hash
 
     assert hash_of("('a', 1)", "('b', 2)") == hash_of("('b', 2)", "('a', 1)")
     assert hash_of("('a', 1)", "('b', 2)") != hash_of("('a', 2)", "('b', 1)")
@@ -136,6 +158,6 @@ def test_the_content_hash_is_of_the_rows_and_not_of_their_order_or_files(session
 
 @pytest.mark.parametrize(("on_empty", "blocks"), [(OnEmpty.FAIL, True), (OnEmpty.CLEAR, False)])
 def test_no_rows_are_judged_by_on_empty(session, on_empty, blocks) -> None:
-    found = audit(session, output(on_empty=on_empty), DAY, [])
+    found = judged(session, output(on_empty=on_empty), DAY, [])
 
     assert (found.rows, bool(found.blocking)) == (0, blocks)

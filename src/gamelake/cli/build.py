@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gamelake.errors import UserError
 from gamelake.packs import open_project
 from gamelake.present import formats
 from gamelake.present.console import Col, print_json, print_table, say, state
@@ -24,7 +25,9 @@ from gamelake.present.progress import steps_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from gamelake.pipeline.execute import RunRequest
     from gamelake.pipeline.plan import Plan
     from gamelake.pipeline.results import RunResult
 
@@ -129,6 +132,7 @@ def run(
     force: ForceOption = False,
     listed: VarsOption = None,
     single: VarOption = None,
+    due: Annotated[bool, typer.Option("--due", help="Run what `[[schedules]]` say is due now.")] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -141,6 +145,12 @@ def run(
     from gamelake.layouts.variables import parse_variables
     from gamelake.pipeline.execute import RunRequest
 
+    if due:
+        if targets or slices or force or listed or single:
+            problem = "`--due` runs what the schedules name"
+            raise UserError(problem, hint="leave out targets, `--slice`, `--var` and `--force`")
+        run_due(project, as_json=as_json)
+        return
     given = parse_variables(listed, single)
     wanted = RunRequest(tuple(targets or ()), parse_slices(slices), force, given)
     with open_project(project) as opened, steps_progress(quiet=as_json) as listener:
@@ -151,6 +161,42 @@ def run(
     show_result(result)
     if result.error:
         raise result.error
+
+
+def run_due(project: Path | None, *, as_json: bool) -> None:
+    """Run every schedule that is due, one after the other; exits like the worst of the runs."""
+    from gamelake.jobs.local import run_now
+    from gamelake.jobs.schedules import tick
+
+    results: dict[str, RunResult] = {}
+    with open_project(project) as opened, steps_progress(quiet=as_json) as listener:
+
+        def start(request: RunRequest) -> str:
+            result = run_now(opened, request, listener=listener)
+            results[result.run_id] = result
+            return result.run_id
+
+        started = tick(opened, start)
+    if as_json:
+        told = [
+            {
+                "schedule": each.schedule,
+                "due": each.due,
+                "run": results[each.run_id].to_json() if each.run_id else None,
+                "error": each.error.problem if each.error else None,
+            }
+            for each in started
+        ]
+        print_json({"due": told})
+    for each in [] if as_json else started:
+        say(f"schedule {each.schedule}: {each.error.problem if each.error else f'run {each.run_id}'}")
+        if each.run_id:
+            show_result(results[each.run_id])
+    if not started and not as_json:
+        say("nothing is due")
+    codes = [each.error.exit_code for each in started if each.error]
+    codes += [result.exit_code for result in results.values()]
+    raise typer.Exit(max(codes, default=0))
 
 
 def show_result(result: RunResult) -> None:

@@ -31,6 +31,7 @@ COMMANDS = (
     Command("diff", "gamelake.cli.diff:diff", BUILD, "Show what changed code would change in a slice, without publishing."),
     Command("rollback", "gamelake.cli.build:rollback", BUILD, "Publish an earlier version of a slice again."),
     Command("layout", "gamelake.cli.layout:app", BUILD, "Check, format, import and export layouts; their JSON Schema."),
+    Command("test", "gamelake.cli.cases:run_cases", BUILD, "Run the tests of layouts: rows in, rows expected out."),
     Command("simulate", "gamelake.cli.simulate:Simulators", BUILD, "Write made-up data that looks like a game's own."),
     Command("status", "gamelake.cli.status:status", LOOK, "Show datasets, how fresh they are, and the last runs."),
     Command("query", "gamelake.cli.query:query", LOOK, "Ask SQL over all datasets, as they are or as they were."),

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gamelake.packs import open_project
+from gamelake.present import formats
 from gamelake.present.console import Col, data, print_json, print_table, say, state
 from gamelake.present.options import JsonOption, ProjectOption, VarOption, VarsOption, parse_slice
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gamelake.layouts.lineage import Origin
     from gamelake.ledger.rows import CheckRow
     from gamelake.model.slices import Slice
     from gamelake.pipeline.lineage import ColumnEdge, Edge
+
+HISTORY_MARKS = 30  # results of a check that fit into a line
 
 DatasetArgument = Annotated[str, typer.Argument(help="Dataset, such as pack.gold.name.")]
 StepArgument = Annotated[str, typer.Argument(metavar="STEP", help="Step, or a dataset it writes.")]
@@ -29,18 +34,25 @@ def check(
     failed: Annotated[bool, typer.Option("--failed", help="Only checks that did not pass.")] = False,
     run: Annotated[str | None, typer.Option("--run", help="Only this run.", show_default=False)] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Newest results to look at.")] = 200,
+    history: Annotated[
+        bool, typer.Option("--history", help="One line for each check, with its results over time.")
+    ] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the checks found before each publish, newest first.
 
-    Exit code 1 when a blocking check among them did not pass.
+    Exit code 1 when a blocking check among them did not pass; with `--history`, when one did not at last.
     """
     with open_project(project) as opened:
         if dataset is not None:
             opened.graph.output(dataset)
         found = opened.ledger.checks(dataset, run, limit)
+        now = opened.clock.now()
     shown = [row for row in found if not (failed and row.passed)]
+    if history:
+        show_history(histories(shown), now, as_json=as_json)
+        return
     if as_json:
         print_json({"checks": [check_json(row) for row in shown]})
     elif shown:
@@ -61,6 +73,66 @@ def check(
         say("no check failed" if failed and found else "no check has run yet")
     if any(outcome(row) == "failed" for row in shown):
         raise typer.Exit(1)
+
+
+def histories(found: list[CheckRow]) -> list[list[CheckRow]]:
+    """Results of each check of each dataset, newest first; checks in trouble stand first."""
+    groups: dict[tuple[str, str], list[CheckRow]] = {}
+    for row in found:
+        groups.setdefault((row.dataset, row.name), []).append(row)
+    worst = {"failed": 0, "warn": 1, "passed": 2}
+    return [groups[key] for key in sorted(groups, key=lambda key: (worst[outcome(groups[key][0])], key))]
+
+
+def show_history(found: list[list[CheckRow]], now: datetime, *, as_json: bool) -> None:
+    """One line for each check: its last results from old to new, and when it did not pass last."""
+    if as_json:
+        print_json({"history": [history_json(rows) for rows in found]})
+    elif found:
+        columns = [
+            Col("now", form=state),
+            Col("dataset", style="name"),
+            Col("check", wrap=True),
+            Col("over time"),
+            Col("last value", right=True),
+            Col("passes when"),
+            Col("last trouble", wrap=True),
+        ]
+        print_table(columns, [history_row(rows, now) for rows in found])
+    else:
+        say("no check has run yet")
+    if any(outcome(rows[0]) == "failed" for rows in found):
+        raise typer.Exit(1)
+
+
+def history_row(rows: list[CheckRow], now: datetime) -> tuple[Any, ...]:
+    """One check as a line of the table."""
+    marks = {"passed": "✓", "warn": "!", "failed": "✗"}
+    strip = "".join(marks[outcome(row)] for row in reversed(rows[:HISTORY_MARKS]))
+    trouble = last_trouble(rows)
+    told = f"{trouble.slice}: {trouble.value:g}, {formats.ago(trouble.checked_at, now)}" if trouble else ""
+    newest = rows[0]
+    return outcome(newest), newest.dataset, newest.name, strip, newest.value, newest.threshold, told
+
+
+def history_json(rows: list[CheckRow]) -> dict[str, Any]:
+    """One check over time, as `--json` prints it: results from new to old."""
+    trouble = last_trouble(rows)
+    keys = ("slice", "passed", "value", "threshold", "run", "checked_at")
+    return {
+        "dataset": rows[0].dataset,
+        "check": rows[0].name,
+        "kind": rows[0].kind.value,
+        "severity": rows[0].severity.value,
+        "now": outcome(rows[0]),
+        "last_trouble": check_json(trouble) if trouble else None,
+        "results": [{key: check_json(row)[key] for key in keys} for row in rows],
+    }
+
+
+def last_trouble(rows: list[CheckRow]) -> CheckRow | None:
+    """The newest result that did not pass."""
+    return next((row for row in rows if not row.passed), None)
 
 
 def outcome(row: CheckRow) -> str:

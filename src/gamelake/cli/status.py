@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +15,7 @@ from gamelake.present.options import JsonOption, ProjectOption
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from gamelake.ledger.rows import RunRow
+    from gamelake.ledger.rows import CheckRow, RunRow
     from gamelake.pipeline.project import Project
 
 WORK = ("failed", "missing", "stale", "depends")  # worst first; `depends` may become work
@@ -35,12 +35,17 @@ def status(
         if dataset is not None:
             show_slices(opened, dataset, as_json=as_json)
             return
+        troubles: dict[str, list[CheckRow]] = defaultdict(list)
+        for row in opened.ledger.open_troubles():
+            troubles[row.dataset].append(row)
         found: dict[str, Any] = {
             "project": opened.settings.name,
             "datasets": [
-                dataset_facts(opened, name, states) for name, states in dataset_states(opened).items()
+                dataset_facts(opened, name, states, troubles[name])
+                for name, states in dataset_states(opened).items()
             ],
             "runs": [run_facts(row) for row in opened.ledger.runs(limit=runs)] if runs else [],
+            "schedules": schedule_facts(opened),
         }
         now = opened.clock.now()
     if as_json:
@@ -50,6 +55,40 @@ def status(
     if found["runs"]:
         say("")
         show_runs(found["runs"], now)
+    if found["schedules"]:
+        say("")
+        show_schedules(found["schedules"], now)
+
+
+def schedule_facts(project: Project) -> list[dict[str, Any]]:
+    """Schedules with their last and next due times, as `status --json` prints them."""
+    if not project.settings.schedules:
+        return []
+    from gamelake.jobs.schedules import outlook
+
+    return [each.to_json() for each in outlook(project)]
+
+
+def show_schedules(found: list[dict[str, Any]], now: datetime) -> None:
+    """Schedules as a table, the next first."""
+    columns = [
+        Col("schedule", style="name"),
+        Col("when"),
+        Col("targets", wrap=True),
+        Col("last"),
+        Col("next due"),
+    ]
+    rows = [
+        (
+            each["schedule"],
+            each["when"],
+            ", ".join(each["targets"]) or "everything",
+            formats.ago(each["last_due"], now) if each["last_due"] else "",
+            each["next_due"].strftime("%Y-%m-%d %H:%M UTC") if each["next_due"] > now else "now",
+        )
+        for each in sorted(found, key=lambda each: each["next_due"])
+    ]
+    print_table(columns, rows)
 
 
 def dataset_states(project: Project) -> dict[str, Counter[str]]:
@@ -64,7 +103,9 @@ def dataset_states(project: Project) -> dict[str, Counter[str]]:
     return dict(sorted(states.items(), key=lambda pair: (order.get(pair[0].split(".")[1], 3), pair[0])))
 
 
-def dataset_facts(project: Project, name: str, states: Counter[str]) -> dict[str, Any]:
+def dataset_facts(
+    project: Project, name: str, states: Counter[str], troubles: list[CheckRow]
+) -> dict[str, Any]:
     """One dataset, as `status --json` prints it."""
     current = project.ledger.current(name).values()
     failing = [row for row in project.ledger.slice_states(name) if row.state.value == "failed"]
@@ -79,7 +120,32 @@ def dataset_facts(project: Project, name: str, states: Counter[str]) -> dict[str
         "rows": sum(version.rows for version in current),
         "bytes": sum(version.bytes for version in current),
         "published_at": max((version.published_at for version in current), default=None),
+        "checks": check_facts(troubles),
     }
+
+
+def check_facts(troubles: list[CheckRow]) -> dict[str, Any]:
+    """Checks that did not pass when their slice was last built; `last` is the newest of them."""
+    failed = sum(row.severity.value == "error" for row in troubles)
+    newest = troubles[0] if troubles else None
+    last = newest and {
+        "check": newest.name,
+        "slice": str(newest.slice),
+        "severity": newest.severity.value,
+        "value": newest.value,
+        "threshold": newest.threshold,
+        "run": newest.run_id,
+        "checked_at": newest.checked_at,
+    }
+    return {"failed": failed, "warned": len(troubles) - failed, "last": last}
+
+
+def check_words(facts: dict[str, Any]) -> str:
+    """Failed and warning checks in a few words; empty when all passed."""
+    counts = [
+        f"{facts[key]} {word}" for key, word in (("failed", "failed"), ("warned", "warn")) if facts[key]
+    ]
+    return f"{', '.join(counts)}: {clipped(facts['last']['check'], 40)}" if counts else ""
 
 
 def word_for(states: Counter[str], *, failed: bool, any_slice: bool) -> str:
@@ -109,7 +175,8 @@ def run_facts(row: RunRow) -> dict[str, Any]:
 
 
 def show_datasets(found: list[dict[str, Any]], now: datetime) -> None:
-    """Datasets as a table."""
+    """Datasets as a table; checks in trouble get a column when there are any."""
+    troubled = any(each["checks"]["last"] for each in found)
     columns = [
         Col("dataset", style="name"),
         Col("state", form=state),
@@ -118,6 +185,7 @@ def show_datasets(found: list[dict[str, Any]], now: datetime) -> None:
         Col("rows", form=formats.number, right=True),
         Col("size", form=formats.size, right=True),
         Col("published"),
+        *([Col("checks", wrap=True)] if troubled else []),
     ]
     rows = [
         (
@@ -128,6 +196,7 @@ def show_datasets(found: list[dict[str, Any]], now: datetime) -> None:
             each["rows"],
             each["bytes"],
             formats.ago(each["published_at"], now),
+            *([check_words(each["checks"])] if troubled else []),
         )
         for each in found
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gamelake.errors import UserError
-from gamelake.model.checks import Check, CheckKind, Severity
+from gamelake.layouts.checks import CHECK_DOCUMENTS, CheckDocument, ToleranceDocument
 from gamelake.model.names import DatasetName
 from gamelake.model.schema import MAY_BE_STORED_AS, SEMANTIC_STORAGE, Column, ColumnType, SemanticType
 from gamelake.model.steps import Mode, OnEmpty, OnMissing, Reading
@@ -211,63 +211,6 @@ class OutputDocument(_Document):
         return Mode.REPLACE_SLICE if self.slice else Mode.SNAPSHOT_REPLACE
 
 
-class _CheckDocument(_Document):
-    name: str = ""
-    severity: Severity = Severity.ERROR
-
-    def check(self) -> Check:
-        """The model's check, named after what it looks at when the author gave no name."""
-        content = self.model_dump(exclude={"name", "severity", "kind"}, exclude_none=True)
-        kind = CheckKind(getattr(self, "kind"))  # noqa: B009 - every subclass declares its own literal
-        return Check(self.name or _default_name(kind, content), kind, content, self.severity)
-
-
-class ColumnsCheck(_CheckDocument):
-    """Columns that are never null, or unique together."""
-
-    kind: Literal["not_null", "unique"]
-    columns: list[Identifier] = Field(min_length=1)
-
-
-class AcceptedValuesCheck(_CheckDocument):
-    """A column holds only these values (or null)."""
-
-    kind: Literal["accepted_values"]
-    column: Identifier
-    values: list[str | int | float | bool] = Field(min_length=1)
-
-
-class RangeCheck(_CheckDocument):
-    """A column stays between `min` and `max`, both included."""
-
-    kind: Literal["range"]
-    column: Identifier
-    min: float | int | None = None
-    max: float | int | None = None
-
-
-class RowCountCheck(_CheckDocument):
-    """A slice has between `min` and `max` rows, both included."""
-
-    kind: Literal["row_count"]
-    min: int | None = None
-    max: int | None = None
-
-
-class SqlCheck(_CheckDocument):
-    """A predicate every row satisfies; null counts as a violation."""
-
-    kind: Literal["sql"]
-    predicate: str = Field(min_length=1)
-
-
-CheckDocument = Annotated[
-    ColumnsCheck | AcceptedValuesCheck | RangeCheck | RowCountCheck | SqlCheck,
-    Field(discriminator="kind"),
-]
-"""Any of the checks, told apart by `kind`."""
-
-
 class VariableDocument(_Document):
     """A variable of the SQL: `int`, or a mapping with a default that holds where nobody gives a value."""
 
@@ -315,14 +258,10 @@ def known_keys(path: tuple[str | int, ...]) -> list[str]:
         "schema": [ColumnDocument],
         "variables": [VariableDocument],
         "split": [SplitDocument],
-        "checks": [ColumnsCheck, AcceptedValuesCheck, RangeCheck, RowCountCheck, SqlCheck],
+        "checks": list(CHECK_DOCUMENTS),
+        "tolerance": [ToleranceDocument],
     }
     names = [part for part in path if isinstance(part, str) and part in models]
     fields = [model.model_fields.items() for model in models[names[-1] if names else ""]]
     known = {field.alias or name for items in fields for name, field in items if not field.exclude}
     return sorted(known | ({"transformSql", "sqlFile"} if not names else set()))
-
-
-def _default_name(kind: CheckKind, content: dict[str, Any]) -> str:
-    about = content.get("columns") or [content.get("column") or content.get("predicate")]
-    return f"{kind.value}({', '.join(str(word) for word in about)})" if about != [None] else kind.value

@@ -64,7 +64,9 @@ def _unused(subject: Subject, query: Query) -> Iterator[LayoutError]:
     for position, (name, line) in enumerate(subject.inputs.items()):
         if name == PREVIOUS and name not in read:
             problem = f"the layout carries state and its SQL never reads `{PREVIOUS}`, its own slice before"
-            yield LayoutError(problem, Place(subject.step.file, line, "carries"), "read it, or remove `carries`")
+            yield LayoutError(
+                problem, Place(subject.step.file, line, "carries"), "read it, or remove `carries`"
+            )
         elif name not in read:
             problem = f"the input `{name}` is declared and the SQL never reads it"
             hint = "remove the input, or read it: what depends on what is derived from both"

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from gamelake.errors import LayoutError, Place, UserError, did_you_mean
 from gamelake.layouts.cache import StepCache
+from gamelake.layouts.checks import known_check_keys
+from gamelake.layouts.checks import mistakes as check_mistakes
 from gamelake.layouts.document import LayoutDocument, OutputDocument, known_keys
 from gamelake.layouts.fingerprint import fingerprint, normalised
 from gamelake.layouts.frontmatter import dotted
@@ -20,6 +22,7 @@ from gamelake.layouts.modes import mode_problems
 from gamelake.layouts.spelling import SUFFIXES, read_layout, sql_file_of
 from gamelake.layouts.supported import refusals
 from gamelake.layouts.template import render_sample, typed, undefined_variables
+from gamelake.model.checks import CheckKind
 from gamelake.model.names import DatasetName, Layer
 from gamelake.model.schema import ColumnType, Schema
 from gamelake.model.steps import PREVIOUS, Mode, Output, Reading, SqlStep
@@ -168,7 +171,7 @@ def _explain(detail: ErrorDetails, front: FrontMatter, file: str) -> LayoutError
     key = str(detail["loc"][-1])
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        known = known_keys(path[:-1])
+        known = known_check_keys(detail["loc"]) or known_keys(path[:-1])
         return LayoutError(
             f"unknown key `{key}`, expected one of: {', '.join(known)}", place, did_you_mean(key, known)
         )
@@ -240,12 +243,10 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
     yield from _mode_checks(output, wrong)
     for problem, path, hint in mode_problems(document):
         yield wrong(problem, *path, hint=hint)
+    types = {name: column.type for name, column in output.columns.items()}
     for index, check in enumerate(document.checks):
-        content = check.check().spec
-        for name in content.get("columns", [content["column"]] if "column" in content else []):
-            if name not in output.columns:
-                problem = f"the check names `{name}`, which is not a column of the schema"
-                yield wrong(problem, "checks", index, hint=did_you_mean(name, output.columns))
+        for problem, hint in check_mistakes(check, types, tuple(output.slice)):
+            yield wrong(problem, "checks", index, hint=hint)
 
 
 def _variable_checks(document: LayoutDocument, wrong: Any) -> Iterator[LayoutError]:
@@ -356,6 +357,19 @@ def _analysed(step: SqlStep, front: FrontMatter) -> SqlStep:
     if step.carries:
         inputs[PREVIOUS] = front.line_of(("carries",))
     verdict = lint(Subject(sql, step, inputs))
-    if verdict.errors:
-        raise LayoutError.all_of(verdict.errors)
+    errors = [*_bad_predicates(step, front), *verdict.errors]
+    if errors:
+        raise LayoutError.all_of(errors)
     return replace(step, outputs=(replace(step.outputs[0], grain_proven=verdict.grain_proven),))
+
+
+def _bad_predicates(step: SqlStep, front: FrontMatter) -> Iterator[LayoutError]:
+    checks = [(i, c) for i, c in enumerate(step.outputs[0].checks) if c.kind is CheckKind.SQL]
+    if not checks:
+        return
+    from gamelake.layouts.predicates import predicate_problems
+
+    for index, check in checks:
+        place = Place(step.file, front.line_of(("checks", index)), f"checks[{index}].predicate")
+        for problem, hint in predicate_problems(check.spec["predicate"], step.outputs[0].schema.names):
+            yield LayoutError(problem, place, hint)

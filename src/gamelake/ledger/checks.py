@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from gamelake.model.checks import CheckResult
 
 
+_LOOKED_AT = 100_000  # newest results among which troubles are looked for
+
+
 class CheckLog(LedgerPart):
     """Every result of every check, kept also for slices that were not published."""
 
@@ -49,6 +52,30 @@ class CheckLog(LedgerPart):
             query = query.where(checks.c.dataset == dataset)
         if run_id is not None:
             query = query.where(checks.c.run_id == run_id)
+        with self._database.read() as connection:
+            return [_row(row) for row in connection.execute(query).mappings()]
+
+    def open_troubles(self, dataset: str | None = None, limit: int = 1000) -> list[CheckRow]:
+        """Results that did not pass and that no later run of the same slice has replaced, newest first.
+
+        Looks at the newest results only, so that a ledger of years answers as fast as one of days.
+        """
+        later = checks.alias("later")
+        newest = sa.select(sa.func.coalesce(sa.func.max(checks.c.seq), 0)).scalar_subquery()
+        replaced = (
+            sa.select(sa.literal(1))
+            .where(later.c.dataset == checks.c.dataset, later.c.seq > checks.c.seq)
+            .where(later.c.slice == checks.c.slice)
+            .where((later.c.run_id != checks.c.run_id) | (later.c.name == checks.c.name))
+        )
+        query = (
+            sa.select(checks)
+            .where(checks.c.seq > newest - _LOOKED_AT, checks.c.passed.is_(False), ~replaced.exists())
+            .order_by(checks.c.seq.desc())
+            .limit(limit)
+        )
+        if dataset is not None:
+            query = query.where(checks.c.dataset == dataset)
         with self._database.read() as connection:
             return [_row(row) for row in connection.execute(query).mappings()]
 

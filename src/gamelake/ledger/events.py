@@ -11,7 +11,7 @@ from gamelake.ledger.rows import EventRow
 from gamelake.ledger.tables import events
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class EventLog(LedgerPart):
@@ -31,6 +31,18 @@ class EventLog(LedgerPart):
             query = query.where(events.c.run_id == run_id)
         with self._database.read() as connection:
             return [EventRow(**row) for row in connection.execute(query).mappings()]
+
+    def last_event_of(self, kinds: Sequence[str], name: str) -> EventRow | None:
+        """The newest event of one of these kinds whose data has that `name`."""
+        query = (
+            sa.select(events)
+            .where(events.c.kind.in_(kinds), events.c.data["name"].as_string() == name)
+            .order_by(events.c.seq.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else EventRow(**row)
 
     def last_event(self) -> int:
         """Highest sequence so far; 0 before the first event."""

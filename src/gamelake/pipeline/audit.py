@@ -16,6 +16,17 @@ from gamelake.engines.duckdb import quoted, scan
 from gamelake.layouts.template import literal
 from gamelake.model.checks import Check, CheckKind, CheckResult, Severity
 from gamelake.model.steps import OnEmpty
+from gamelake.pipeline.evidence import compares
+from gamelake.pipeline.measures import (
+    Measure,
+    Subject,
+    age_unit,
+    conservation_limit,
+    measure_of,
+    not_null,
+    predicate,
+    unique,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +34,7 @@ if TYPE_CHECKING:
     from gamelake.engines.base import Session, Written
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Output
+    from gamelake.pipeline.evidence import Evidence
 
 _SAMPLE_ROWS = 5
 EMPTY_HASH = "0:0"
@@ -42,56 +54,61 @@ class Audit:
         return tuple(r for r in self.results if not r.passed and r.severity is Severity.ERROR)
 
 
-@dataclass(frozen=True)
-class _Measure:
-    """One column of the aggregate query: `value` counts violations, `sample` selects them."""
-
-    check: Check
-    value: str  # of every row's hash over the key, when `repeats`
-    sample: str
-    repeats: bool = False
-    least: float = 0
-    most: float | None = 0
-
-
 def audit(
     session: Session,
     output: Output,
     for_slice: Slice,
     written: Sequence[Written],
     *,
+    evidence: Evidence,
     content_hash: str | None = None,
 ) -> Audit:
-    """Check the staged rows of one slice. No files = no rows: then only the row count is judged.
+    """Check the staged rows of one slice. No files = no rows, and then only sums and counts are judged.
 
     With a known content hash (given, or of files whose bytes tell), and nothing left to measure, no row is read.
     """
     rows = sum(part.file.rows for part in written)
-    counted = [_row_count(check, rows) for check in output.checks if check.kind is CheckKind.ROW_COUNT]
+    counted = [
+        _row_count(check, rows, output, for_slice, evidence)
+        for check in output.checks
+        if check.kind is CheckKind.ROW_COUNT
+    ]
     if output.on_empty is OnEmpty.FAIL and rows == 0:
-        counted.append(_result(Check("not empty", CheckKind.ROW_COUNT), 0, 1, None))
-    if not written:
-        return Audit(0, EMPTY_HASH, tuple(counted))
+        counted.append(_bounded(Check("not empty", CheckKind.ROW_COUNT), 0, 1, None))
+    source = scan(output.schema, [part.file.path for part in written])
+    subject = Subject(output, for_slice, source, evidence)
+    measures, settled = _measures(subject, written)
     content_hash = content_hash or _digest(written, rows)
-    source = f"({scan(output.schema, [part.file.path for part in written])}) AS staged"
-    measures = _measures(output, for_slice, written)
+    found = _measured(session, subject, measures, rows, hashed=content_hash is None and rows > 0)
+    results = [_judge(session, measure, found[f"m{i}"], subject, rows) for i, measure in enumerate(measures)]
+    if rows == 0:
+        content_hash = EMPTY_HASH
+    elif content_hash is None:
+        content_hash = f"{rows}:{found['content_hash']}"
+    return Audit(rows, content_hash, (*counted, *map(_clean, settled), *results))
+
+
+def _measured(
+    session: Session, subject: Subject, measures: Sequence[Measure], rows: int, *, hashed: bool
+) -> dict[str, Any]:
+    """Every measure by name, from one query; keys are counted apart from it."""
     asked = [f"{measure.value} AS m{i}" for i, measure in enumerate(measures) if not measure.repeats]
-    if content_hash is None:
-        asked.append(f"{_row_hash(output)} AS content_hash")
+    if hashed:
+        asked.append(f"{_row_hash(subject.output)} AS content_hash")
+    source = f"({subject.source}) AS staged"
+    if asked:  # sub-selects alone would give a row for each row
+        asked.append("count(*) AS rows")
     found = session.one_row(f"SELECT {', '.join(asked)} FROM {source}") if asked else {}
     for i, measure in enumerate(measures):
         if measure.repeats:
             found[f"m{i}"] = session.repeats(f"SELECT {measure.value} FROM {source}", rows)
-    results = [_judge(session, measure, found[f"m{i}"], source) for i, measure in enumerate(measures)]
-    proven = [_proven(check) for check in _implied(output, for_slice, written)[1]]
-    content_hash = content_hash or f"{rows}:{found['content_hash']}"
-    return Audit(rows, content_hash, (*counted, *proven, *results))
+    return found
 
 
 def shrink_result(output: Output, rows: int, rows_before: int) -> CheckResult:
     """The guard of `snapshot_replace`: a table does not lose most of its rows by accident."""
     least = int(rows_before * output.allow_shrink)
-    return _result(Check("not shrunk", CheckKind.ROW_COUNT), rows, least, None)
+    return _bounded(Check("not shrunk", CheckKind.ROW_COUNT), rows, least, None)
 
 
 def explain_failures(output: Output, for_slice: Slice, results: Sequence[CheckResult]) -> str:
@@ -114,32 +131,38 @@ def _row_hash(output: Output) -> str:
     return f"CAST(sum(hash({columns})) AS VARCHAR)"
 
 
-def _measures(output: Output, for_slice: Slice, written: Sequence[Written]) -> list[_Measure]:
-    unproven, _ = _implied(output, for_slice, written)
-    if output.grain and not output.grain_proven:
-        unproven.append(_unique(Check("grain is unique", CheckKind.UNIQUE, {"columns": list(output.grain)})))
-    return unproven + [_declared(c) for c in output.checks if c.kind is not CheckKind.ROW_COUNT]
+def _measures(subject: Subject, written: Sequence[Written]) -> tuple[list[Measure], list[Check]]:
+    """What is left to measure, and checks that are settled without reading a row."""
+    output = subject.output
+    asked, settled = _implied(output, subject.slice, written) if written else ([], [])
+    declared = [check for check in output.checks if check.kind is not CheckKind.ROW_COUNT]
+    if not written:  # no row breaks a rule about rows; a sum that is missing here may be there
+        settled += [check for check in declared if check.kind is not CheckKind.CONSERVATION]
+        declared = [check for check in declared if check.kind is CheckKind.CONSERVATION]
+    elif output.grain and not output.grain_proven:
+        asked.append(unique(Check("grain is unique", CheckKind.UNIQUE, {"columns": list(output.grain)})))
+    return asked + [measure_of(check, subject) for check in declared], settled
 
 
 def _implied(
     output: Output, for_slice: Slice, written: Sequence[Written]
-) -> tuple[list[_Measure], list[Check]]:
+) -> tuple[list[Measure], list[Check]]:
     """What schema and slice demand: measures still to take, and checks the footers have settled."""
-    measures: list[_Measure] = []
+    measures: list[Measure] = []
     settled: list[Check] = []
     required = [column.name for column in output.schema.columns if not column.nullable]
     open_columns = [name for name in required if any(_nulls(part, name) != 0 for part in written)]
     if required:
         check = Check("required columns are set", CheckKind.NOT_NULL, {"columns": open_columns or required})
-        (measures.append(_not_null(check)) if open_columns else settled.append(check))
+        (measures.append(not_null(check)) if open_columns else settled.append(check))
     if for_slice.keys:
-        predicate = " AND ".join(
+        condition = " AND ".join(
             f"{quoted(name)} = CAST({literal(value)} AS {output.schema[name].type.sql})"
             for name, value in for_slice.keys
         )
-        check = Check("rows belong to the slice", CheckKind.SQL, {"predicate": predicate})
+        check = Check("rows belong to the slice", CheckKind.SQL, {"predicate": condition})
         constant = all(_is_constant(part, name, value) for part in written for name, value in for_slice.keys)
-        (settled.append(check) if constant else measures.append(_predicate(check)))
+        (settled.append(check) if constant else measures.append(predicate(check)))
     return measures, settled
 
 
@@ -153,73 +176,61 @@ def _is_constant(part: Written, name: str, value: str) -> bool:
     return facts is not None and facts.nulls == 0 and facts.least == facts.greatest == value
 
 
-def _declared(check: Check) -> _Measure:
-    match check.kind:
-        case CheckKind.NOT_NULL:
-            return _not_null(check)
-        case CheckKind.UNIQUE:
-            return _unique(check)
-        case CheckKind.SQL:
-            return _predicate(check)
-        case CheckKind.ACCEPTED_VALUES:
-            values = ", ".join(literal(value) for value in check.spec["values"])
-            return _violation(check, f"{quoted(check.spec['column'])} NOT IN ({values})")
-        case CheckKind.RANGE:
-            column = quoted(check.spec["column"])
-            low, high = check.spec.get("min"), check.spec.get("max")
-            outside = [f"{column} < {literal(low)}"] if low is not None else []
-            outside += [f"{column} > {literal(high)}"] if high is not None else []
-            return _violation(check, " OR ".join(outside) or "false")
-        case _:
-            problem = f"no measure for a check of kind {check.kind}"
-            raise AssertionError(problem)
+def _judge(session: Session, measure: Measure, value: float, subject: Subject, rows: int) -> CheckResult:
+    check = measure.check
+    if check.kind is CheckKind.FRESHNESS:
+        _, limit, unit = age_unit(check)
+        return _result(check, round(value, 3), f"at most {limit:g} {unit}", passed=value <= limit)
+    if check.kind is CheckKind.CONSERVATION:
+        limit, is_share = conservation_limit(check, subject.output, subject.evidence)
+        told = f"at most {_percent(limit)} of the sum" if is_share else _threshold(None, limit)
+    else:
+        limit = check.tolerance.limit(rows)
+        share = check.tolerance.share
+        told = _threshold(None, limit) if share is None else f"at most {_percent(share)} of the rows"
+    sample: list[dict[str, Any]] = []
+    if value and measure.sample is not None:
+        sample = session.rows(f"{measure.sample(f'({subject.source}) AS staged')} LIMIT {_SAMPLE_ROWS}")
+        if not sample and measure.repeats:
+            value = 0  # two keys shared a hash, and none was there twice
+    return _result(check, value, told, tuple(sample), passed=value <= limit)
 
 
-def _not_null(check: Check) -> _Measure:
-    return _violation(check, " OR ".join(f"{quoted(name)} IS NULL" for name in check.spec["columns"]))
+def _percent(share: float) -> str:
+    return f"{share * 100:g} %"
 
 
-def _predicate(check: Check) -> _Measure:
-    return _violation(check, f"({check.spec['predicate']}\n) IS NOT TRUE")
+def _clean(check: Check) -> CheckResult:
+    """The result of a check that no row can break."""
+    if check.kind is CheckKind.FRESHNESS:
+        return _result(check, 0, "no rows, so none is too old", passed=True)
+    return _result(check, 0, _threshold(None, 0), passed=True)
 
 
-def _violation(check: Check, condition: str) -> _Measure:
-    return _Measure(check, f"count(*) FILTER ({condition})", f"SELECT * FROM {{source}} WHERE {condition}")
+def _row_count(check: Check, rows: int, output: Output, for_slice: Slice, evidence: Evidence) -> CheckResult:
+    spec = check.spec
+    if not compares(spec):
+        return _bounded(check, rows, spec.get("min"), spec.get("max"))
+    before = evidence.earlier(output, for_slice, spec.get("previous", 1))
+    usual = sum(part.rows for part in before) / len(before) if before else 0
+    if not usual:
+        return _result(check, rows, "any: there are no earlier rows to compare with", passed=True)
+    least, most = spec.get("min_ratio"), spec.get("max_ratio")
+    ratio = rows / usual
+    passed = (least is None or ratio >= least) and (most is None or ratio <= most)
+    told = f"{_threshold(least, most)} times the {usual:g} rows before"
+    return _result(check, round(ratio, 4), told, passed=passed)
 
 
-def _unique(check: Check) -> _Measure:
-    columns = ", ".join(quoted(name) for name in check.spec["columns"])
-    # two keys may share a hash: a repeat found is looked at again by the sample
-    sample = f"SELECT {columns}, count(*) AS rows FROM {{source}} GROUP BY {columns} HAVING count(*) > 1"
-    return _Measure(check, f"hash({columns})", sample, repeats=True)
-
-
-def _judge(session: Session, measure: _Measure, value: int, source: str) -> CheckResult:
-    if value <= (measure.most or 0):
-        return _result(measure.check, value, None, 0)
-    sample = session.rows(f"{measure.sample.replace('{source}', source)} LIMIT {_SAMPLE_ROWS}")
-    if not sample and measure.check.kind is CheckKind.UNIQUE:
-        value = 0  # two keys shared a hash, and none was there twice
-    return _result(measure.check, value, None, 0, tuple(sample))
-
-
-def _proven(check: Check) -> CheckResult:
-    return _result(check, 0, None, 0)
-
-
-def _row_count(check: Check, rows: int) -> CheckResult:
-    return _result(check, rows, check.spec.get("min"), check.spec.get("max"))
+def _bounded(check: Check, value: float, least: float | None, most: float | None) -> CheckResult:
+    passed = (least is None or value >= least) and (most is None or value <= most)
+    return _result(check, value, _threshold(least, most), passed=passed)
 
 
 def _result(
-    check: Check,
-    value: float,
-    least: float | None,
-    most: float | None,
-    sample: tuple[dict[str, Any], ...] = (),
+    check: Check, value: float, threshold: str, sample: tuple[dict[str, Any], ...] = (), *, passed: bool
 ) -> CheckResult:
-    passed = (least is None or value >= least) and (most is None or value <= most)
-    return CheckResult(check.name, check.kind, check.severity, value, _threshold(least, most), passed, sample)
+    return CheckResult(check.name, check.kind, check.severity, value, threshold, passed, sample)
 
 
 def _threshold(least: float | None, most: float | None) -> str:

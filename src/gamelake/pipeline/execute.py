@@ -10,6 +10,7 @@ from gamelake.errors import CancelledRunError, GamelakeError
 from gamelake.model.runs import RunState
 from gamelake.model.slices import Slice
 from gamelake.pipeline.events import Cancel, Reporter, seconds_since
+from gamelake.pipeline.openlineage import LineageLog
 from gamelake.pipeline.plan import forced_steps
 from gamelake.pipeline.publish import recover
 from gamelake.pipeline.reach import date_slice_columns
@@ -106,10 +107,11 @@ def execute(
     start = project.clock.monotonic()
     cancel = cancel or Cancel()
     recovered = len(recover(project))
+    lineage = LineageLog(project, run_id, listener)
     scope = RunScope(
         project,
         run_id,
-        Reporter(project.ledger, project.clock, run_id, listener),
+        Reporter(project.ledger, project.clock, run_id, lineage),
         cancel,
         forced=frozenset(forced_steps(project, request.targets, force=request.force)),
         slices=request.wanted(project.graph),
@@ -117,7 +119,12 @@ def execute(
         at_once=request.at_once,
     )
     names = project.graph.select(request.targets)
-    steps, error = _Schedule(scope, names).run()
+    try:
+        steps, error = _Schedule(scope, names).run()
+    except BaseException as err:
+        lineage.close(str(err) or type(err).__name__, cancelled=isinstance(err, KeyboardInterrupt))
+        raise
+    lineage.close(error.problem if error else None, cancelled=isinstance(error, CancelledRunError))
     result = RunResult(run_id, RunState.SUCCEEDED, steps, recovered, error=error)
     if isinstance(error, CancelledRunError):
         result.state = RunState.CANCELLED

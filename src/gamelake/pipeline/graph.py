@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gamelake.errors import LayoutError, NotFoundError, Place, did_you_mean
 from gamelake.model.names import Layer
 from gamelake.model.steps import FoldStep, Source, SqlStep
+from gamelake.pipeline.check_fit import check_misfits, judged_against
 from gamelake.pipeline.fold import unfolded
 from gamelake.pipeline.reach import date_columns
 
@@ -32,6 +33,7 @@ class Graph:
         errors += [error for step in steps.values() for error in _misfits(step, self.outputs)]
         errors += [error for step in steps.values() for error in _short_sighted(step, self.outputs)]
         errors += [error for member in found for error in _unfoldable(member)]
+        errors += [error for member in found for error in check_misfits(member, self.outputs)]
         if errors:
             raise LayoutError.all_of(errors)
         self.steps: Mapping[str, Step] = {step.name: step for step in _ordered(steps, self.producers)}
@@ -43,8 +45,8 @@ class Graph:
         return made
 
     def upstream(self, name: str) -> set[str]:
-        """Names of the steps whose datasets this step reads directly."""
-        producers = {self.producers[str(dataset)] for dataset in self.steps[name].inputs.values()}
+        """Names of the steps whose datasets this step, or a check of its rows, reads directly."""
+        producers = {self.producers[dataset] for dataset in _reads(self.steps[name])}
         return producers & self.steps.keys()
 
     def downstream(self, name: str) -> set[str]:
@@ -187,13 +189,18 @@ def _ordered(steps: Mapping[str, Step], producers: Mapping[str, str]) -> list[St
             circle = " → ".join([*path[path.index(name) :], name])
             problem = f"these steps read each other in a circle: {circle}"
             raise LayoutError(problem, _place(steps[name]), "one of them must read something else")
-        for dataset in steps[name].inputs.values():
-            visit(producers[str(dataset)], (*path, name))
+        for dataset in _reads(steps[name]):
+            visit(producers[dataset], (*path, name))
         done[name] = steps[name]
 
     for name in sorted(steps, key=lambda name: _sort_key(steps[name])):
         visit(name, ())
     return list(done.values())
+
+
+def _reads(step: Step) -> list[str]:
+    """Datasets that must be there first: inputs, and what checks compare with."""
+    return sorted({*map(str, step.inputs.values()), *judged_against(step.outputs)})
 
 
 def _sort_key(step: Step) -> tuple[int, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gamelake.errors import CancelledRunError, GamelakeError
 from gamelake.model.runs import RunState
+from gamelake.pipeline.afterwards import tell_others
 from gamelake.pipeline.events import Cancel
 from gamelake.pipeline.results import error_json
 
@@ -29,19 +30,23 @@ def running(project: Project, run_id: str, *, cancel: Cancel | None = None) -> I
     Runs whose process has died are marked first. In the main thread the first SIGINT or SIGTERM asks
     the run to cancel; a second SIGINT raises KeyboardInterrupt as usual.
     """
-    project.ledger.interrupt_dead_runs()
+    for dead in project.ledger.interrupt_dead_runs():
+        tell_others(project, dead)
     project.ledger.move_run(run_id, RunState.RUNNING)
     cancel = cancel or Cancel()
-    with _kept_alive(project, run_id, cancel), _signals_cancel(cancel):
-        try:
-            yield cancel
-        except (CancelledRunError, KeyboardInterrupt) as err:
-            end(project, run_id, RunState.CANCELLED, err)
-            raise
-        except BaseException as err:
-            end(project, run_id, RunState.FAILED, err)
-            raise
-        end(project, run_id, RunState.SUCCEEDED)
+    try:
+        with _kept_alive(project, run_id, cancel), _signals_cancel(cancel):
+            try:
+                yield cancel
+            except (CancelledRunError, KeyboardInterrupt) as err:
+                end(project, run_id, RunState.CANCELLED, err)
+                raise
+            except BaseException as err:
+                end(project, run_id, RunState.FAILED, err)
+                raise
+            end(project, run_id, RunState.SUCCEEDED)
+    finally:
+        tell_others(project, run_id)
 
 
 def end(project: Project, run_id: str, state: RunState, error: BaseException | None = None) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gamelake.model.publish import Receipt
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Output
+    from gamelake.pipeline.evidence import Evidence
     from gamelake.pipeline.project import Project
 
 _COMMIT_WAIT = 120.0  # seconds in the queue for a table before giving up
@@ -68,10 +69,13 @@ class Publisher:
         written: Sequence[Written],
         origin: Origin,
         previous: SliceVersion | None,
+        evidence: Evidence,
     ) -> Candidate:
         """Audit one staged slice; CheckFailedError when a blocking check says no, and its files are gone then."""
         failpoints.hit("publish.after_stage")
-        found = audit(session, output, for_slice, written, content_hash=origin.content_hash)
+        found = audit(
+            session, output, for_slice, written, evidence=evidence, content_hash=origin.content_hash
+        )
         keeps = found.rows == 0 and output.on_empty is OnEmpty.KEEP  # then nothing is lost
         if output.mode is Mode.SNAPSHOT_REPLACE and previous is not None and not keeps:
             guard = shrink_result(output, found.rows, previous.rows)
@@ -84,7 +88,9 @@ class Publisher:
             hint = "the old rows stay; failing rows are listed with the run's checks"
             raise CheckFailedError(problem, hint=hint)
         failpoints.hit("publish.after_audit")
-        return Candidate(output, self._staged(output, for_slice, written, origin, found, previous), found)
+        staged = self._staged(output, for_slice, written, origin, found, previous)
+        evidence.add(dataset, for_slice, staged.rows, [file.path for file in staged.files])
+        return Candidate(output, staged, found)
 
     def publish(self, output: Output, slices: Sequence[StagedSlice], step: str) -> Receipt:
         """Commit audited slices of one output and record the receipt; a crash in between is harmless."""

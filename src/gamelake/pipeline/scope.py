@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from gamelake.pipeline.check_fit import judged_against
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -30,13 +32,17 @@ class Failures:
             for output in outputs:
                 self._slices.setdefault(str(output.dataset), set()).add(part)
 
-    def blocking(self, reaches: Iterable[Reach], part: Slice) -> str | None:
-        """The failed input slice because of which an output slice must wait; None when there is none."""
+    def blocking(self, reaches: Iterable[Reach], part: Slice, outputs: Sequence[Output] = ()) -> str | None:
+        """The failed slice, of an input or of what the outputs' checks compare with, for which a slice must wait."""
         with self._lock:
             for reach in reaches:
                 for failed in self._slices.get(reach.dataset, ()):
                     if any(failed.agrees_with(key) for key in reach.keys(part)):
                         return f"{reach.dataset} {failed}"
+            for dataset in sorted(judged_against(outputs)):
+                for failed in self._slices.get(dataset, ()):
+                    if failed.agrees_with(part):
+                        return f"{dataset} {failed}"
         return None
 
 

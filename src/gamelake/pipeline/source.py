@@ -12,6 +12,7 @@ from gamelake.engines.footers import footer_facts
 from gamelake.ledger.rows import TaskRow
 from gamelake.model.publish import StagedFile
 from gamelake.pipeline.events import Cancel, Progress, Reporter, seconds_since
+from gamelake.pipeline.evidence import Evidence
 from gamelake.pipeline.publish import Origin, Publisher, recover
 from gamelake.pipeline.staging import RowStage
 from gamelake.stores.footers import read_footer
@@ -64,6 +65,7 @@ class SourceRun:
         project.lake.ensure_table(output)
         current = project.ledger.current(str(output.dataset))
         hashes, marks = content_hashes or {}, fingerprints or {}
+        evidence = Evidence.of(project, [output])
         staged: list[StagedSlice] = []
         ours: set[str] = set()
         with (
@@ -78,7 +80,9 @@ class SourceRun:
                 written += [replace(w, digest=None) for w in stage.written(str(output.dataset), part)]
                 ours |= {found.file.path for found in written}
                 origin = Origin(self.run_id, self._name, marks.get(part, ""), content_hash=hashes.get(part))
-                candidate = self._publisher.examine(session, output, part, written, origin, current.get(part))
+                candidate = self._publisher.examine(
+                    session, output, part, written, origin, current.get(part), evidence
+                )
                 staged.append(candidate.staged)
         new = [s for s in staged if not _is_there(current.get(s.slice), s.content_hash)]
         published = {file.path for s in new for file in s.files}

@@ -25,6 +25,7 @@ from gamelake.model.steps import FoldStep, SqlStep
 from gamelake.pipeline.assess import Assessment, Known, PlanState, assess
 from gamelake.pipeline.carry import Carry
 from gamelake.pipeline.events import Progress, seconds_since
+from gamelake.pipeline.evidence import Evidence
 from gamelake.pipeline.fold import BASE, DELTA, by_slice, fold_sql
 from gamelake.pipeline.fold import task as fold_task
 from gamelake.pipeline.freshness import versions_read
@@ -65,6 +66,7 @@ class StepRun:
         self._previous: Mapping[str, Mapping[Slice, SliceVersion]] = {}
         self._carry: Carry | None = None
         self._publishing = Lock()
+        self._evidence = Evidence.of(scope.project, ())
 
     def run(self) -> StepResult:
         """Do it all; failures end up in the result, only a cancel is raised."""
@@ -103,6 +105,7 @@ class StepRun:
     def _build(self, found: Assessment) -> None:
         self._previous = found.previous
         self._carry = Carry(self._scope, found, self._result) if found.index.own else None
+        self._evidence = Evidence.of(self._project, self._step.outputs)
         self._hold_back(found)
         work = self._unblocked(found)
         self._result.fresh = sum(item.state is PlanState.FRESH for item in found.items)
@@ -153,7 +156,7 @@ class StepRun:
         for item in found.items:
             if not item.is_work and item.state is not PlanState.DEPENDS:
                 continue
-            cause = self._scope.failures.blocking(reaches, item.slice)
+            cause = self._scope.failures.blocking(reaches, item.slice, self._step.outputs)
             if cause is None or item.state is PlanState.DEPENDS:  # that one is fresh without it
                 free.append(item)
                 continue
@@ -222,6 +225,7 @@ class StepRun:
             tuple(str(item.slice) for item in batch),
             self._position,
             self._project.clock.monotonic(),
+            judged_against=self._evidence.told(),
         )
 
     def _candidates(
@@ -343,6 +347,7 @@ class StepRun:
                 staged[str(output.dataset)],
                 origin,
                 found.previous[str(output.dataset)].get(item.slice),
+                self._evidence,
             )
             for output in self._step.outputs
         ]
@@ -388,6 +393,7 @@ class StepRun:
             self._fail(batch[0], known)
             return
         failed = {failure.slice for failure in self._result.failed}
+        self._evidence = Evidence.of(self._project, self._step.outputs)  # what was staged is gone
         try:
             for item in batch:
                 if item.slice not in failed:

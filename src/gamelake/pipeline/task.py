@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gamelake.ledger.rows import TaskRow
 from gamelake.pipeline.events import seconds_since
@@ -26,6 +26,7 @@ class Task:
     position: int
     started: float
     sql: str | None = None
+    judged_against: dict[str, Any] | None = None  # dataset → slice → version, of what its checks read
 
     def save(
         self,
@@ -36,7 +37,9 @@ class Task:
         traceback: str = "",
     ) -> None:
         """Write the row as it stands now."""
-        detail = {"engine": self.project.engine.name}
+        detail: dict[str, Any] = {"engine": self.project.engine.name}
+        if self.judged_against:
+            detail["judged_against"] = self.judged_against
         if traceback:
             detail["traceback"] = traceback
         row = TaskRow(

@@ -10,6 +10,7 @@ import uvicorn
 
 from gamelake.errors import UserError
 from gamelake.http.security import LOOPBACK
+from gamelake.jobs.schedules import Ticker
 from gamelake.present.console import data, talk
 from gamelake.web.app import create_app
 
@@ -52,7 +53,8 @@ def serve(project: Project, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, 
     data().print(f"http://{shown}:{port}{path}", soft_wrap=True)
     talk().print(f"[quiet]serving {project.settings.name}, Ctrl-C stops[/]")
     try:
-        _Server(config, app).run(sockets=[listener])
+        with Ticker(project):
+            _Server(config, app).run(sockets=[listener])
     except KeyboardInterrupt:
         pass
     finally:

@@ -26,6 +26,7 @@ PACK = Pack(
     name="wow",
     title="World of Warcraft raids",
     layouts=_FOLDER / "layouts",
+    layout_tests=_FOLDER / "tests",
     steps=_steps,
     commands={"raid": CommandLink("gamelake.games.wow.cli:app", "Import combat logs, read raid reports.")},
     simulators={
