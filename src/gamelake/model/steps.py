@@ -35,6 +35,14 @@ class OnEmpty(StrEnum):
 
 
 @dataclass(frozen=True)
+class Target:
+    """A table of another system that gets every published version too."""
+
+    connection: str  # name in the project's profile
+    table: str  # `schema.table`
+
+
+@dataclass(frozen=True)
 class Output:
     """One dataset a step (or a source) writes."""
 
@@ -48,6 +56,7 @@ class Output:
     allow_shrink: float = 0.5  # snapshot_replace: least share of the old rows that must remain
     checks: tuple[Check, ...] = ()
     description: str = ""
+    target: Target | None = None
 
 
 class StepContext(Protocol):
