@@ -13,6 +13,7 @@ from gamelake.model.schema import Column, ColumnType
 from gamelake.model.steps import Mode, OnEmpty
 
 _NAME = r"^[a-z_][a-z0-9_]*$"
+_TABLE = r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$"
 Identifier = Annotated[str, Field(pattern=_NAME)]
 """A name that needs no quoting in SQL."""
 
@@ -71,6 +72,8 @@ class OutputDocument(_Document):
     columns: dict[Identifier, ColumnDocument] = Field(alias="schema", min_length=1)
     on_empty: OnEmpty = OnEmpty.FAIL
     allow_shrink: float = Field(default=0.5, ge=0, le=1)
+    connection: Identifier | None = None
+    table: Annotated[str, Field(pattern=_TABLE)] | None = None
 
     @field_validator("slice", mode="before")
     @classmethod

@@ -18,7 +18,7 @@ from gamelake.layouts.frontmatter import FrontMatter, dotted, split
 from gamelake.layouts.template import render_sample, undefined_variables
 from gamelake.model.names import DatasetName, Layer
 from gamelake.model.schema import ColumnType, Schema
-from gamelake.model.steps import Mode, Output, SqlStep
+from gamelake.model.steps import Mode, Output, SqlStep, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -129,7 +129,8 @@ def _explain(detail: ErrorDetails, front: FrontMatter, file: str) -> LayoutError
     if kind == "union_tag_not_found":
         return LayoutError("the key `kind` is missing, it says which check this is", place)
     if kind == "string_pattern_mismatch":
-        problem = f"`{detail['input']}` is not a name, expected lower-case letters, digits and `_`"
+        expected = "`schema.table`" if key == "table" else "lower-case letters, digits and `_`"
+        problem = f"`{detail['input']}` is not a name, expected {expected}"
         return LayoutError(problem, place)
     if kind in {"too_short", "too_long"}:
         limit = context.get("min_length") or context.get("max_length")
@@ -178,6 +179,10 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
         if column is not None and column.type not in _SLICE_TYPES:
             problem = f"`{name}` is `{column.type.value}`; a slice column is one of: date, int, bigint, text"
             yield wrong(problem, "outputs", 0, "schema", name)
+    for key, other in (("connection", "table"), ("table", "connection")):
+        if getattr(output, key) is not None and getattr(output, other) is None:
+            hint = f"`connection` and `table` together publish to another system; add `{other}`"
+            yield wrong(f"`{key}` stands without `{other}`", "outputs", 0, key, hint=hint)
     yield from _mode_checks(output, wrong)
     for index, check in enumerate(document.checks):
         content = check.check().spec
@@ -212,6 +217,9 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         allow_shrink=declared.allow_shrink,
         checks=tuple(check.check() for check in document.checks),
         description=document.description,
+        target=Target(declared.connection, declared.table)
+        if declared.connection and declared.table
+        else None,
     )
     bindings = {variable: column for column, variable in declared.slice.items()}
     inputs = {source.name: DatasetName.parse(source.dataset) for source in document.inputs}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from gamelake.clock import SystemClock, SystemIds
 from gamelake.ledger.ledger import Ledger
 from gamelake.pipeline.graph import Graph
+from gamelake.pipeline.targets import Targets, refuse_unknown_connections
 from gamelake.stores.lake import Lake
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Project:
     ) -> Self:
         """Open ledger and lake of a project and derive its graph; `members` are its packs' steps and sources."""
         graph = Graph(members)
+        refuse_unknown_connections(settings, graph.outputs.values())
         clock, ids = clock or SystemClock(), ids or SystemIds()
         ledger = Ledger.open(settings.ledger_file, clock=clock, ids=ids, lease_seconds=settings.lease_seconds)
         lake = Lake(
@@ -72,6 +74,11 @@ class Project:
         from gamelake.engines.duckdb import DuckDBEngine
 
         return DuckDBEngine(self.settings.cache_folder / "spill", memory=self.settings.memory)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Stores of other systems that outputs are published to as well."""
+        return Targets(self.settings, self.clock)
 
     def connect(
         self,
