@@ -113,7 +113,9 @@ def test_a_table_is_made_with_keys_types_and_words(postgres_server, database, tm
 def test_an_output_without_grain_gets_an_index_on_its_slice(store, ask):
     indexes = ask("SELECT indexdef FROM pg_indexes WHERE tablename = 'fact'")
 
-    assert [text.partition(" USING ")[2] for (text,) in indexes] == ["btree (raid_date, team)"]
+    assert [text.partition(" USING ")[2] for (text,) in indexes] == [
+        "brin (raid_date, team) WITH (autosummarize='on')"
+    ]
 
 
 VALUES = {
