@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from gamelake.errors import UserError
 from gamelake.model.checks import Check, CheckKind, Severity
 from gamelake.model.names import DatasetName
-from gamelake.model.schema import Column, ColumnType
-from gamelake.model.steps import Mode, OnEmpty
+from gamelake.model.schema import Column, ColumnType, Schema
+from gamelake.model.steps import Mode, OnEmpty, QueryInput, Refresh, SourceInput, Split, TableInput
 
 _NAME = r"^[a-z_][a-z0-9_]*$"
 _TABLE = r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$"
@@ -20,23 +20,6 @@ Identifier = Annotated[str, Field(pattern=_NAME)]
 
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
-
-
-class InputDocument(_Document):
-    """One named input: the SQL sees `dataset` as a view called `name`."""
-
-    name: Identifier
-    type: Literal["dataset"] = "dataset"
-    dataset: str
-
-    @field_validator("dataset")
-    @classmethod
-    def _is_a_dataset(cls, text: str) -> str:
-        try:
-            return str(DatasetName.parse(text))
-        except UserError as err:
-            problem = f"{err.problem}; {err.hint}"
-            raise ValueError(problem) from err
 
 
 class ColumnDocument(_Document):
@@ -60,6 +43,74 @@ class ColumnDocument(_Document):
     def column(self, name: str, *, required: bool) -> Column:
         """The model's column; slice and grain columns are `required` and never null."""
         return Column(name, self.type, self.nullable and not required, self.doc)
+
+
+class SplitDocument(_Document):
+    """Read in so many part-queries, told apart by a column."""
+
+    column: Identifier
+    parts: int = Field(ge=1, le=256)
+
+
+class InputDocument(_Document):
+    """One named input: the SQL sees it as a view called `name`.
+
+    `dataset` is another layout's output; `table` and `query` are read from a connection, and `schema` says
+    which columns and as what.
+    """
+
+    name: Identifier
+    type: Literal["dataset", "table", "query"] = "dataset"
+    dataset: str | None = None
+    connection: Identifier | None = None
+    table: Annotated[str, Field(pattern=r"^[^.]+\.[^.]+$")] | None = None
+    sql: str | None = Field(default=None, min_length=1)
+    columns: dict[Identifier, ColumnDocument] | None = Field(alias="schema", default=None, min_length=1)
+    split: SplitDocument | None = None
+    refresh: Refresh = Refresh.RUN
+    version: str | None = Field(default=None, min_length=1)
+
+    @field_validator("dataset")
+    @classmethod
+    def _is_a_dataset(cls, text: str) -> str:
+        try:
+            return str(DatasetName.parse(text))
+        except UserError as err:
+            problem = f"{err.problem}; {err.hint}"
+            raise ValueError(problem) from err
+
+    @property
+    def misfits(self) -> list[tuple[str, str]]:
+        """(key, problem) of keys that are missing or do not belong to the type."""
+        source = {"connection", "columns"}
+        needs = {"dataset": {"dataset"}, "table": {*source, "table"}, "query": {*source, "sql"}}[self.type]
+        may = needs | ({"split", "refresh", "version"} if self.type != "dataset" else set())
+        shown = {"columns": "schema"}
+        keys = self.model_fields_set - {"name", "type"}
+        found = [(shown.get(k, k), f"an input of type `{self.type}` needs it") for k in sorted(needs - keys)]
+        found += [
+            (shown.get(k, k), f"does not belong to an input of type `{self.type}`")
+            for k in sorted(keys - may)
+        ]
+        if (self.refresh is Refresh.VERSION) != (self.version is not None):
+            found.append(("version", "`refresh: version` and the query `version` go together"))
+        if self.split and self.columns and self.split.column not in self.columns:
+            found.append(("split", f"`{self.split.column}` is not a column of the input's schema"))
+        return found
+
+    @property
+    def source(self) -> SourceInput | None:
+        """The model's input; None for a dataset."""
+        if self.type == "dataset" or self.columns is None or self.connection is None:
+            return None
+        read = (
+            TableInput(self.connection, self.table or "")
+            if self.type == "table"
+            else QueryInput(self.connection, self.sql or "")
+        )
+        columns = tuple(c.column(name, required=False) for name, c in self.columns.items())
+        split = Split(self.split.column, self.split.parts) if self.split else None
+        return SourceInput(read, Schema(columns), split, self.refresh, self.version or "")
 
 
 class OutputDocument(_Document):
@@ -160,6 +211,7 @@ def known_keys(path: tuple[str | int, ...]) -> list[str]:
     models: dict[str, list[type[BaseModel]]] = {
         "": [LayoutDocument],
         "inputSources": [InputDocument],
+        "split": [SplitDocument],
         "outputs": [OutputDocument],
         "schema": [ColumnDocument],
         "checks": [ColumnsCheck, AcceptedValuesCheck, RangeCheck, RowCountCheck, SqlCheck],

@@ -129,8 +129,8 @@ def _explain(detail: ErrorDetails, front: FrontMatter, file: str) -> LayoutError
     if kind == "union_tag_not_found":
         return LayoutError("the key `kind` is missing, it says which check this is", place)
     if kind == "string_pattern_mismatch":
-        expected = "`schema.table`" if key == "table" else "lower-case letters, digits and `_`"
-        problem = f"`{detail['input']}` is not a name, expected {expected}"
+        form = "`schema.table`" if key == "table" else "lower-case letters, digits and `_`"
+        problem = f"`{detail['input']}` is not a name, expected {form}"
         return LayoutError(problem, place)
     if kind in {"too_short", "too_long"}:
         limit = context.get("min_length") or context.get("max_length")
@@ -169,6 +169,9 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
     for index, name in enumerate(names):
         if name in names[:index]:
             yield wrong(f"two inputs are called `{name}`", "inputSources", index, "name")
+    for index, source in enumerate(document.inputs):
+        for key, problem in source.misfits:
+            yield wrong(f"`{key}`: {problem}", "inputSources", index, key)
     for key, columns in (("grain", output.grain), ("slice", list(output.slice))):
         for name in columns:
             if name not in output.columns:
@@ -222,7 +225,11 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         else None,
     )
     bindings = {variable: column for column, variable in declared.slice.items()}
-    inputs = {source.name: DatasetName.parse(source.dataset) for source in document.inputs}
+    sources = {source.name: source.source for source in document.inputs if source.source is not None}
+    inputs = {
+        i.name: sources[i.name].dataset if i.name in sources else DatasetName.parse(i.dataset or "")
+        for i in document.inputs
+    }
     variables = {name: _SLICE_TYPES[declared.columns[column].type] for name, column in bindings.items()}
     return SqlStep(
         name=str(name),
@@ -234,6 +241,7 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         sql_line=front.sql_line,
         description=document.description,
         bindings=bindings,
+        sources=sources,
         fingerprint=fingerprint(normalised(front.sql), _told(bindings), _told(variables), _told(inputs)),
     )
 

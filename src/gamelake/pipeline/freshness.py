@@ -73,7 +73,9 @@ class InputIndex:
             yield from self.feeding(dataset, for_slice)
 
     def wanted(self) -> list[Slice]:
-        """Output slices that every input has something for, in order."""
+        """Output slices that every input has something for, in order; without inputs the one there is."""
+        if not self._by_slice and not self.columns:
+            return [Slice()]
         found: set[Slice] = set()
         for dataset, shared in self._shared.items():
             if shared == self.columns:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from gamelake.clock import SystemClock, SystemIds
 from gamelake.ledger.ledger import Ledger
 from gamelake.pipeline.graph import Graph
+from gamelake.pipeline.reading import reading_steps
 from gamelake.pipeline.targets import Targets, refuse_unknown_connections
 from gamelake.stores.lake import Lake
 
@@ -56,9 +57,10 @@ class Project:
         opener: str = DEFAULT_OPENER,
     ) -> Self:
         """Open ledger and lake of a project and derive its graph; `members` are its packs' steps and sources."""
-        graph = Graph(members)
-        refuse_unknown_connections(settings, graph.outputs.values())
         clock, ids = clock or SystemClock(), ids or SystemIds()
+        found = list(members)
+        graph = Graph([*found, *reading_steps(found, Targets(settings, clock))])
+        refuse_unknown_connections(settings, graph.outputs.values())
         ledger = Ledger.open(settings.ledger_file, clock=clock, ids=ids, lease_seconds=settings.lease_seconds)
         lake = Lake(
             settings.lake_folder,

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gamelake.clock import Clock
+    from gamelake.connections import Connection
     from gamelake.ledger.rows import Lease
     from gamelake.model.publish import PublishedSlice, StagedSlice
     from gamelake.model.steps import Output
     from gamelake.pipeline.project import Project
     from gamelake.settings import Settings
     from gamelake.stores.postgres import PostgresStore
+    from gamelake.stores.postgres_source import PostgresSource
 
 _BATCH_SLICES = 64
 _COMMIT_WAIT = 120.0  # seconds in the queue for a table before giving up
@@ -74,6 +76,20 @@ class Targets:
                     remote=Remote(connection, file, clock=self._clock),
                 )
             return self._stores[connection]
+
+    def connection(self, name: str) -> Connection:
+        """The profile's connection; LayoutError when it has none of that name."""
+        return self._settings.connection(name)
+
+    def source(self, connection: str) -> PostgresSource:
+        """What reads tables and queries behind a connection."""
+        from gamelake.stores.postgres_link import driver
+
+        driver()
+        from gamelake.stores.postgres_source import PostgresSource
+
+        store = self.store(connection)
+        return PostgresSource(store.connection, store.remote)
 
     def health_file(self, connection: str) -> Path:
         """Where a store's breaker is kept, for all processes of the project."""
