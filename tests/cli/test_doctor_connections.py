@@ -27,7 +27,8 @@ def test_a_connection_that_answers(gamelake, tmp_path, postgres_server, database
     (found,) = connections(gamelake("doctor", "--json"))
 
     assert (found["name"], found["state"]) == ("dev: warehouse", "ok")
-    assert found["detail"].startswith("Postgres 18")
+    assert found["detail"].startswith("Postgres 1")
+    assert not (tmp_path / ".gamelake").exists()  # looking changes nothing
 
 
 def test_a_connection_that_does_not_shows_no_secret(gamelake, tmp_path):

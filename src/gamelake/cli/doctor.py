@@ -191,17 +191,18 @@ def remotes(settings: Settings) -> Iterator[Finding]:
     """Whether each connection of the profile answers, and what its breaker says."""
     from gamelake.clock import SystemClock
     from gamelake.pipeline.targets import Targets
+    from gamelake.stores.postgres_link import ping
 
     targets = Targets(settings, SystemClock())
     for name, connection in settings.connections.items():
         what = f"{settings.profile}: {name}"
         try:
-            store = targets.store(name)
-            words = f"Postgres {store.ping()}, {connection.where}"
-            breaker, failures = store.remote.state.value, store.remote.health.failures
+            words = f"Postgres {ping(connection)}, {connection.where}"
         except GamelakeError as error:
             yield Finding("connection", what, "failed", error.problem, error.hint or "")
             continue
+        remote = targets.remote(name)
+        breaker, failures = remote.state.value, remote.health.failures
         if not failures:
             yield Finding("connection", what, "ok", words)
             continue

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gamelake.settings import Settings
     from gamelake.stores.postgres import PostgresStore
     from gamelake.stores.postgres_source import PostgresSource
+    from gamelake.stores.remote import Remote
 
 _BATCH_SLICES = 64
 _COMMIT_WAIT = 120.0  # seconds in the queue for a table before giving up
@@ -62,18 +63,16 @@ class Targets:
     def store(self, connection: str) -> PostgresStore:
         """The store of a connection; LayoutError when the profile has none of that name."""
         from gamelake.stores.postgres import PostgresStore
-        from gamelake.stores.remote import Remote
 
         with self._lock:
             if connection not in self._stores:
                 found = self._settings.connection(connection)
-                file = self.health_file(connection)
                 self._stores[connection] = PostgresStore(
                     found,
                     self._settings.lake_folder,
                     project=project_id(self._settings.state / "project-id"),
                     clock=self._clock,
-                    remote=Remote(connection, file, clock=self._clock),
+                    remote=self.remote(connection),
                 )
             return self._stores[connection]
 
@@ -91,9 +90,12 @@ class Targets:
         store = self.store(connection)
         return PostgresSource(store.connection, store.remote)
 
-    def health_file(self, connection: str) -> Path:
-        """Where a store's breaker is kept, for all processes of the project."""
-        return self._settings.state / "remotes" / f"{self._settings.profile}.{connection}.json"
+    def remote(self, connection: str) -> Remote:
+        """The retry policy of a store; its breaker is the same for all processes of the project."""
+        from gamelake.stores.remote import Remote
+
+        file = self._settings.state / "remotes" / f"{self._settings.profile}.{connection}.json"
+        return Remote(connection, file, clock=self._clock)
 
     def ensure(self, output: Output) -> None:
         """Create or check the output's table in its target, if it has one."""

@@ -131,12 +131,6 @@ class PostgresStore:
         """Files the rows came from: the rows themselves are in Postgres."""
         return {part.slice: list(part.files) for part in self.current(dataset).values() if part.files}
 
-    def ping(self) -> str:
-        """Version of the server; any error of reaching it is raised, whatever the breaker says."""
-        with session(self.connection) as link:
-            row = link.execute("SHOW server_version").fetchone()
-        return str(row[0]) if row else ""
-
     def _receipts(self, dataset: str, receipt_id: str | None = None) -> list[Receipt]:
         def receipts(link: Session) -> list[Receipt]:
             return receipts_of(link, dataset, receipt_id) if self._tables.has_markers(link) else []

@@ -70,6 +70,13 @@ def session(connection: PostgresConnection) -> Iterator[Session]:
         link.close()
 
 
+def ping(connection: PostgresConnection) -> str:
+    """Version of the server; any error of reaching it is raised, whatever a breaker says."""
+    with session(connection) as link:
+        row = link.execute("SHOW server_version").fetchone()
+    return str(row[0]) if row else ""
+
+
 def translated(connection: PostgresConnection, error: psycopg.Error) -> GamelakeError:
     """Our error for one of the driver's, by who can act on it."""
     psycopg = driver()
