@@ -199,7 +199,7 @@ def test_a_table_that_became_empty_is_read_as_empty(game, ask):
 # reading by itself
 
 
-KINDS = "id bigint, whole int, money numeric(20, 4), ratio float8, ok boolean, born date, at timestamptz, local timestamp, who uuid, raw bytea, doc jsonb, note text"
+KINDS = "id bigint, whole int, money numeric(20, 4), ratio float8, ok boolean, born date, seen_at timestamptz, local timestamp, who uuid, raw bytea, doc jsonb, note text"
 ROWS = [
     "1, 7, 12345678.1250, 0.1, true, '2026-02-16', '2026-02-16 12:00:00.000001+02', '2026-02-16 12:00', '9a7b2d52-0000-4000-8000-000000000001', '\\x00ff', '{\"a\": [1]}', E'two\\nlines, \"quoted\"'",
     "2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
@@ -228,7 +228,7 @@ def test_values_arrive_as_the_declared_types(postgres_server, database, tmp_path
         ask(f"INSERT INTO kinds VALUES ({row})")
     types = {
         "id": "bigint", "whole": "int", "money": "double", "ratio": "double", "ok": "bool", "born": "date",
-        "at": "timestamp", "who": "uuid", "raw": "blob", "doc": "text", "note": "text",
+        "seen_at": "timestamp", "who": "uuid", "raw": "blob", "doc": "text", "note": "text",
     }  # fmt: skip
     schema = Schema(tuple(Column(name, ColumnType(kind)) for name, kind in types.items()))
     wanted = SourceInput(TableInput("game", "public.kinds"), schema)
@@ -242,7 +242,7 @@ def test_values_arrive_as_the_declared_types(postgres_server, database, tmp_path
         "ratio": 0.1,
         "ok": True,
         "born": date(2026, 2, 16),
-        "at": datetime(2026, 2, 16, 10, 0, 0, 1, UTC),
+        "seen_at": datetime(2026, 2, 16, 10, 0, 0, 1, UTC),
         "who": str(UUID("9a7b2d52-0000-4000-8000-000000000001")),
         "raw": b"\x00\xff",
         "doc": '{"a": [1]}',
@@ -349,3 +349,30 @@ def test_a_query_may_only_read(postgres_server, database, tmp_path, ask):
     with pytest.raises((LayoutError, OperatorError), match="read-only transaction"):
         source_at(postgres_server, database, tmp_path).read(wanted, tmp_path)
     assert ask("SELECT count(*) FROM big") == [(1,)]
+
+
+def test_every_type_goes_through_the_lake_and_back(game, ask):
+    ask(f"CREATE TABLE kinds ({KINDS})")
+    for row in ROWS[:2]:
+        ask(f"INSERT INTO kinds VALUES ({row})")
+    columns = "id: bigint, whole: int, money: double, ok: bool, born: date, seen_at: timestamp, who: uuid, raw: blob, doc: text"
+    text = f"""/* ---
+description: A copy
+inputSources:
+  - {{name: kinds, type: table, connection: game, table: public.kinds, schema: {{{columns}}}, split: {{column: seen_at, parts: 2}}}}
+outputs:
+  - connection: game
+    table: reporting.kinds
+    grain: [id]
+    schema: {{{columns}}}
+--- */
+SELECT id, whole, money, ok, born, seen_at, who, raw, doc FROM kinds
+"""
+    layout(game, "copy", text)
+    with open_sample(game) as project:
+        assert run_now(project, RunRequest()).error is None
+
+    names = "id, whole, money, ok, born, seen_at, who, raw, doc"
+    assert ask(f"SELECT {names} FROM reporting.kinds ORDER BY id") == ask(
+        "SELECT id, whole, money::float8, ok, born, seen_at, who, raw, doc::text FROM kinds ORDER BY id"
+    )

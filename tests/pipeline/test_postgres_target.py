@@ -135,6 +135,23 @@ def test_a_target_given_later_is_filled_without_building_again(tmp_path, postgre
         assert same(project, ask)
 
 
+def test_a_second_project_does_not_write_the_same_table(toy, tmp_path, postgres_server, database, ask):
+    with open_sample(toy) as project:
+        import_days(project, DAYS)
+        run_now(project, RunRequest())
+        before = postgres_rows(ask)
+    other = create(tmp_path / "other")
+    give_targets(other, postgres_server, database)
+
+    with open_sample(other) as project:
+        import_days(project, {"2026-01-01": some_rows(5)})
+        result = run_now(project, RunRequest())
+
+    assert "is written by another gamelake project" in str(result.error)
+    assert [step.built for step in result.steps if step.step == "clean"] != [[]]  # the other steps go on
+    assert postgres_rows(ask) == before
+
+
 def test_a_connection_nobody_named_is_an_error_of_the_layout(toy):
     (toy / "gamelake.toml").write_text('name = "toy"\npacks = []\n')
 

@@ -105,9 +105,9 @@ class StepRun:
             for batch in _batches(work, found):
                 self._scope.cancel.check()
                 self._run_batch(batch, found)
-        except LayoutError as err:  # nothing of this step can be built
-            self._fail(work[0], err, everything=True)
-        except OperatorError as err:  # a target that is down is told before anything is built for it
+        except CancelledRunError:
+            raise
+        except GamelakeError as err:  # nothing of this step can be built, or its target would not take it
             self._fail(work[0], err, everything=True)
         self._tell("step_finished", seconds=seconds_since(self._project.clock, start))
 

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from gamelake.errors import LayoutError, OperatorError, Place
+from gamelake.errors import GamelakeError, LayoutError, Place
 from gamelake.model.publish import Receipt
 from gamelake.stores.base import lease_name
 from gamelake.stores.recovery import record_missing
@@ -171,7 +171,7 @@ def recover(project: Project) -> list[Receipt]:
         if output is not None and output.target is not None:
             try:
                 catch_up(project, output)
-            except (OperatorError, LayoutError) as error:
+            except GamelakeError as error:
                 data = {"dataset": dataset, "connection": output.target.connection, "problem": error.problem}
                 project.ledger.append_event("target.behind", data=data)
                 continue
