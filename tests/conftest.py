@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from command_line import CommandLine
+from postgres_server import running_server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,3 +28,18 @@ def real_logs() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real logs: {folder} is missing")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """One Postgres for the whole session of this process; each test makes a database of its own."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres_server):
+    """Name of a fresh database."""
+    name = f"db_{uuid4().hex}"
+    postgres_server.execute(f"CREATE DATABASE {name}")
+    return name

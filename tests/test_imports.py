@@ -13,7 +13,7 @@ import gamelake
 SOURCE = Path(gamelake.__file__).parent
 # Each may import itself and those before it. Rooms of one line are equals and may import each other.
 ORDER = (
-    ("errors", "clock", "failpoints", "jit", "settings"),
+    ("errors", "clock", "connections", "failpoints", "jit", "settings"),
     ("model",),
     ("layouts",),
     ("ledger",),

@@ -21,6 +21,9 @@ ALL = frozenset(
         "publish.in_commit",  # new table metadata written, catalogue still points at the old
         "publish.after_commit",  # the table holds the receipt, the ledger does not
         "publish.after_record",  # the ledger knows, the run does not say so yet
+        "target.after_copy",  # rows lie in an open transaction of the other system, the lake knows nothing
+        "target.in_commit",  # lake committed, the target's transaction is complete and still open
+        "target.after_commit",  # lake and target hold the version, the ledger does not
         "ledger.before_commit",  # inside a ledger transaction, nothing durable
         "maintenance.before_delete",  # files chosen, none removed
         "maintenance.mid_delete",  # some files removed

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
+from gamelake.connections import TABLE as PROFILES
+from gamelake.connections import Connection, ProfileReader
 from gamelake.errors import LayoutError, Place, UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ STATE_FOLDER = ".gamelake"
 _MEMORY = re.compile(r"\d+(\.\d+)?\s?([KMGT]i?B|%)")
 _HTTP = r"^https?://[^\s/]+"
 _TABLES = frozenset({"notifications", "openlineage"})
-_NOT_FROM_ENVIRONMENT = frozenset({"root", "sections", "schedules", *_TABLES})
+_NOT_FROM_ENVIRONMENT = frozenset({"root", "sections", "schedules", PROFILES, *_TABLES})
+_DEFAULT_PROFILE = "dev"
 
 
 def ledger_file(root: Path) -> Path:
@@ -158,6 +161,10 @@ class Settings(BaseSettings):
     openlineage: LineageTarget = Field(
         default_factory=LineageTarget, description="Where lineage events go, as an `[openlineage]` table."
     )
+    profile: str = Field(_DEFAULT_PROFILE, description="Which `[profiles.NAME]` gives the connections.")
+    profiles: dict[str, dict[str, Connection]] = Field(
+        default_factory=dict, description="Connections by profile and name."
+    )
     sections: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Settings of packs, by pack."
     )
@@ -206,16 +213,22 @@ class Settings(BaseSettings):
         file = root / FILE_NAME
         text = _read(file)
         values = _parse(file, text)
+        reader = ProfileReader(file, text)
+        profiles = reader.read(values.pop(PROFILES, {}))
         sections = {
             key: value for key, value in values.items() if isinstance(value, dict) and key not in _TABLES
         }
         plain = {key: value for key, value in values.items() if key not in sections}
-        errors = _misplaced(file, text, plain, sections)
+        errors = [*reader.errors, *_misplaced(file, text, plain, sections)]
         settings = None
         try:
             settings = cls(
-                root=root.resolve(), **{"name": root.resolve().name, **_known(plain)}, sections=sections
+                root=root.resolve(),
+                **{"name": root.resolve().name, **_known(plain)},
+                profiles=profiles,
+                sections=sections,
             )
+            errors += _unknown_profile(file, text, settings)
         except ValidationError as error:
             errors += [_explain(file, text, detail) for detail in error.errors()]
         except SettingsError as error:
@@ -244,6 +257,21 @@ class Settings(BaseSettings):
     def cache_folder(self) -> Path:
         """What may be deleted at any time."""
         return self.state / "cache"
+
+    @property
+    def connections(self) -> Mapping[str, Connection]:
+        """The chosen profile's connections, by name."""
+        return self.profiles.get(self.profile, {})
+
+    def connection(self, name: str) -> Connection:
+        """The connection of that name in the chosen profile; LayoutError with the nearest name without one."""
+        if name not in self.connections:
+            known = ", ".join(self.connections) or "none"
+            problem = f"profile `{self.profile}` has no connection `{name}`, there are: {known}"
+            near = did_you_mean(name, self.connections)
+            hint = near or f"add `[{PROFILES}.{self.profile}.connections.{name}]` to {FILE_NAME}"
+            raise LayoutError(problem, Place(str(self.root / FILE_NAME), key=PROFILES), hint)
+        return self.connections[name]
 
     def section(self, pack: str) -> Mapping[str, Any]:
         """The `[pack]` table; empty when the file has none."""
@@ -284,7 +312,7 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
 
 
 def _file_keys() -> list[str]:
-    return [key for key in Settings.model_fields if key not in {"root", "sections"}]
+    return [key for key in Settings.model_fields if key not in _NOT_FROM_ENVIRONMENT]
 
 
 def _known(plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -314,6 +342,18 @@ def _misplaced(
                 LayoutError(problem, _place(file, text, key), f"write `{key} = …` above the first table")
             )
     return errors
+
+
+def _unknown_profile(file: Path, text: str, settings: Settings) -> list[LayoutError]:
+    """A profile nobody wrote; a project without any needs none."""
+    known = settings.profiles
+    if settings.profile in known or (not known and settings.profile == _DEFAULT_PROFILE):
+        return []
+    problem = f"the project has no profile `{settings.profile}`, there are: {', '.join(known) or 'none'}"
+    hint = (
+        did_you_mean(settings.profile, known) or "choose with `--profile`, `GAMELAKE_PROFILE` or `profile =`"
+    )
+    return [LayoutError(problem, _place(file, text, "profile"), hint)]
 
 
 def _explain(file: Path, text: str, detail: ErrorDetails) -> LayoutError:

@@ -163,7 +163,12 @@ def project_findings(start: Path | None) -> tuple[Settings | None, list[Finding]
         return None, [
             Finding("project", "settings", "failed", str(error).partition("\n")[0], error.hint or "")
         ]
-    return settings, [Finding("project", "folder", "ok", str(root)), *stores(settings), disk(root)]
+    return settings, [
+        Finding("project", "folder", "ok", str(root)),
+        *stores(settings),
+        *remotes(settings),
+        disk(root),
+    ]
 
 
 def stores(settings: Settings) -> Iterator[Finding]:
@@ -180,6 +185,29 @@ def stores(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 "store", name, "failed", f"{type(error).__name__}: {error}", "restore it from a copy"
             )
+
+
+def remotes(settings: Settings) -> Iterator[Finding]:
+    """Whether each connection of the profile answers, and what its breaker says."""
+    from gamelake.clock import SystemClock
+    from gamelake.pipeline.targets import Targets
+    from gamelake.stores.postgres_link import ping
+
+    targets = Targets(settings, SystemClock())
+    for name, connection in settings.connections.items():
+        what = f"{settings.profile}: {name}"
+        try:
+            words = f"Postgres {ping(connection)}, {connection.where}"
+        except GamelakeError as error:
+            yield Finding("connection", what, "failed", error.problem, error.hint or "")
+            continue
+        remote = targets.remote(name)
+        breaker, failures = remote.state.value, remote.health.failures
+        if not failures:
+            yield Finding("connection", what, "ok", words)
+            continue
+        detail = f"{words}; breaker {breaker} after {formats.plural(failures, 'failure')} in a row"
+        yield Finding("connection", what, "warn", detail, "it answers now; the next run closes the breaker")
 
 
 def ledger_words(settings: Settings) -> str:

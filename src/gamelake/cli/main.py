@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from gamelake import __version__
 from gamelake.cli.catalogue import all_commands
-from gamelake.errors import GamelakeError, OperatorError, Place
+from gamelake.errors import GamelakeError, OperatorError, Place, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,30 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     debug = "--debug" in given
     if debug:
         given.remove("--debug")
+    try:
+        choose_profile(given)
+    except GamelakeError as error:
+        raise SystemExit(report(error, debug=debug)) from None
     raise SystemExit(call(given, debug=debug))
+
+
+def choose_profile(given: list[str]) -> None:
+    """Take `--profile NAME` out of the arguments, wherever it stands, into the environment.
+
+    There the settings find it, and those of every process started from here.
+    """
+    for position, word in enumerate(given):
+        if word == "--":
+            return
+        name, mark, value = word.partition("=")
+        if name != "--profile":
+            continue
+        rest = given[position + 1 : position + 2]
+        if not mark and not rest:
+            raise UserError("`--profile` needs a name", hint="`gamelake --profile prod run`")
+        os.environ["GAMELAKE_PROFILE"] = value if mark else rest[0]
+        del given[position : position + (1 if mark else 2)]
+        return
 
 
 def call(arguments: list[str], *, debug: bool = False) -> int:
@@ -85,6 +108,7 @@ def root_help(*, color: bool) -> str:
         "",
         f"{bold}Everywhere{end}",
         f"  {name}{'--help'.ljust(width)}{end}  Options and examples of a command.",
+        f"  {name}{'--profile'.ljust(width)}{end}  Use the connections of that `[profiles.NAME]`.",
         f"  {name}{'--debug'.ljust(width)}{end}  Show the traceback of an error.",
         f"  {name}{'--version'.ljust(width)}{end}  Print the version.",
     ]

@@ -11,17 +11,37 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from gamelake.errors import UserError
 from gamelake.layouts.checks import CHECK_DOCUMENTS, CheckDocument, ToleranceDocument
 from gamelake.model.names import DatasetName
-from gamelake.model.schema import MAY_BE_STORED_AS, SEMANTIC_STORAGE, Column, ColumnType, SemanticType
-from gamelake.model.steps import Mode, OnEmpty, OnMissing, Reading
+from gamelake.model.schema import (
+    MAY_BE_STORED_AS,
+    SEMANTIC_STORAGE,
+    Column,
+    ColumnType,
+    Schema,
+    SemanticType,
+)
+from gamelake.model.steps import (
+    Mode,
+    OnEmpty,
+    OnMissing,
+    QueryInput,
+    Reading,
+    Refresh,
+    SourceInput,
+    Split,
+    TableInput,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = r"^[a-z_][a-z0-9_]*$"
+_TABLE = r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$"
 Identifier = Annotated[str, Field(pattern=_NAME)]
 """A name that needs no quoting in SQL."""
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """A variable of the SQL, such as `logDate`."""
+ConnectionName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""A connection of the project's profiles, such as `TSN_POSTGRES`."""
 VariableType = Literal["date", "int", "text", "ident"]
 
 
@@ -30,78 +50,6 @@ _REQUIRED = {True: OnMissing.FAIL, False: OnMissing.EMPTY}
 
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
-
-
-class SplitDocument(_Document):
-    """One massive source table, read as parallel part-queries."""
-
-    column: Identifier
-    parts: int = Field(ge=2, le=1024)
-
-
-_INPUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "dataset": (("dataset",), ("lookback", "required", "on_missing")),
-    "file": (("path",), ("format",)),
-    "table": (("connection", "table"), ("split",)),
-    "query": (("connection", "query"), ("split",)),
-}
-_INPUT_ONLY = {key for needed, optional in _INPUT_KEYS.values() for key in (*needed, *optional)}
-
-
-class InputDocument(_Document):
-    """One named input: the SQL sees it as a view called `name`."""
-
-    name: Identifier
-    type: Literal["dataset", "file", "table", "query", "jdbc"] = "dataset"
-    dataset: str | None = None
-    connection: str | None = None
-    table: str | None = None
-    query: str | None = None
-    path: str | None = None
-    format: Literal["parquet", "json", "csv"] | None = None
-    split: SplitDocument | None = None
-    lookback: int = Field(default=0, ge=0, le=3_660)
-    required: bool | None = None
-    on_missing: OnMissing | None = None
-
-    @model_validator(mode="after")
-    def _one_opinion(self) -> Self:
-        if self.required is not None and self.on_missing not in (None, _REQUIRED[self.required]):
-            told = f"`required: {str(self.required).lower()}` means `on_missing: {_REQUIRED[self.required]}`"
-            problem = f"{told}, and the input says `on_missing: {self.on_missing}`"
-            raise ValueError(problem)
-        return self
-
-    @property
-    def reading(self) -> Reading:
-        """The model's word for what the keys say together."""
-        return Reading(self.lookback, self.on_missing or _REQUIRED[self.required is not False])
-
-    @field_validator("dataset")
-    @classmethod
-    def _is_a_dataset(cls, text: str) -> str:
-        try:
-            return str(DatasetName.parse(text))
-        except UserError as err:
-            problem = f"{err.problem}; {err.hint}"
-            raise ValueError(problem) from err
-
-    @property
-    def resolved_type(self) -> str:
-        """The type; `jdbc` is the older name of `table` and `query`."""
-        if self.type == "jdbc":
-            return "query" if self.query is not None else "table"
-        return self.type
-
-    def mistakes(self) -> Iterator[tuple[str, str]]:
-        """(problem, key) of keys that this type of input lacks or does not take."""
-        needed, optional = _INPUT_KEYS[self.resolved_type]
-        given = self.model_fields_set - {"name", "type"}
-        for key in needed:
-            if key not in given:
-                yield f"an input of type `{self.resolved_type}` needs the key `{key}`", "name"
-        for key in sorted(given & _INPUT_ONLY - {*needed, *optional}):
-            yield f"`{key}` does not belong to an input of type `{self.resolved_type}`", key
 
 
 class ColumnDocument(_Document):
@@ -168,12 +116,111 @@ _EXAMPLES = {
 }
 
 
+class SplitDocument(_Document):
+    """One massive source table, read as parallel part-queries that a column tells apart."""
+
+    column: Identifier
+    parts: int = Field(ge=2, le=256)
+
+
+_SOURCE_KEYS = ("split", "refresh", "version")
+_INPUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "dataset": (("dataset",), ("lookback", "required", "on_missing")),
+    "file": (("path",), ("format",)),
+    "table": (("connection", "table", "schema"), _SOURCE_KEYS),
+    "query": (("connection", "query", "schema"), _SOURCE_KEYS),
+}
+_INPUT_ONLY = {key for needed, optional in _INPUT_KEYS.values() for key in (*needed, *optional)}
+
+
+class InputDocument(_Document):
+    """One named input: the SQL sees it as a view called `name`.
+
+    `dataset` is another layout's output; `table` and `query` are read from a connection, and `schema` says
+    which columns and as what.
+    """
+
+    name: Identifier
+    type: Literal["dataset", "file", "table", "query", "jdbc"] = "dataset"
+    dataset: str | None = None
+    connection: ConnectionName | None = None
+    table: Annotated[str, Field(pattern=r"^[^.]+\.[^.]+$")] | None = None
+    query: str | None = Field(default=None, min_length=1)
+    columns: dict[Identifier, ColumnDocument] | None = Field(alias="schema", default=None, min_length=1)
+    path: str | None = None
+    format: Literal["parquet", "json", "csv"] | None = None
+    split: SplitDocument | None = None
+    refresh: Refresh = Refresh.RUN
+    version: str | None = Field(default=None, min_length=1)
+    lookback: int = Field(default=0, ge=0, le=3_660)
+    required: bool | None = None
+    on_missing: OnMissing | None = None
+
+    @model_validator(mode="after")
+    def _one_opinion(self) -> Self:
+        if self.required is not None and self.on_missing not in (None, _REQUIRED[self.required]):
+            told = f"`required: {str(self.required).lower()}` means `on_missing: {_REQUIRED[self.required]}`"
+            problem = f"{told}, and the input says `on_missing: {self.on_missing}`"
+            raise ValueError(problem)
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """The model's word for what the keys say together."""
+        return Reading(self.lookback, self.on_missing or _REQUIRED[self.required is not False])
+
+    @field_validator("dataset")
+    @classmethod
+    def _is_a_dataset(cls, text: str) -> str:
+        try:
+            return str(DatasetName.parse(text))
+        except UserError as err:
+            problem = f"{err.problem}; {err.hint}"
+            raise ValueError(problem) from err
+
+    @property
+    def resolved_type(self) -> str:
+        """The type; `jdbc` is the older name of `table` and `query`."""
+        if self.type == "jdbc":
+            return "query" if self.query is not None else "table"
+        return self.type
+
+    def mistakes(self) -> Iterator[tuple[str, str]]:
+        """(problem, key) of keys that this type of input lacks or does not take, or that do not fit together."""
+        kind = self.resolved_type
+        needed, optional = _INPUT_KEYS[kind]
+        given = {type(self).model_fields[name].alias or name for name in self.model_fields_set}
+        for key in needed:
+            if key not in given:
+                yield f"an input of type `{kind}` needs the key `{key}`", "name"
+        for key in sorted(given & _INPUT_ONLY - {*needed, *optional}):
+            yield f"`{key}` does not belong to an input of type `{kind}`", key
+        if (self.refresh is Refresh.VERSION) != (self.version is not None):
+            yield "`refresh: version` and the query `version` go together", "version"
+        if self.split and self.columns and self.split.column not in self.columns:
+            yield f"`{self.split.column}` is not a column of the input's schema", "split"
+
+    @property
+    def source(self) -> SourceInput | None:
+        """The model's input of a table or query elsewhere; None for all others."""
+        if self.resolved_type not in {"table", "query"} or self.columns is None or self.connection is None:
+            return None
+        read = (
+            TableInput(self.connection, self.table or "")
+            if self.resolved_type == "table"
+            else QueryInput(self.connection, self.query or "")
+        )
+        columns = tuple(c.column(name, required=False) for name, c in self.columns.items())
+        split = Split(self.split.column, self.split.parts) if self.split else None
+        return SourceInput(read, Schema(columns), split, self.refresh, self.version or "")
+
+
 class OutputDocument(_Document):
     """Where the rows go and what they must look like."""
 
     type: Literal["table", "file"] = "table"
-    connection: str | None = None
-    table: str | None = None
+    connection: ConnectionName | None = None
+    table: Annotated[str, Field(pattern=_TABLE)] | None = None
     path: str | None = None
     format: Literal["parquet", "json", "csv"] | None = None
     mode: Mode | None = None

@@ -25,7 +25,7 @@ from gamelake.layouts.template import render_sample, typed, undefined_variables
 from gamelake.model.checks import CheckKind
 from gamelake.model.names import DatasetName, Layer
 from gamelake.model.schema import ColumnType, Schema
-from gamelake.model.steps import PREVIOUS, Mode, Output, Reading, SqlStep
+from gamelake.model.steps import PREVIOUS, Mode, Output, Reading, SqlStep, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -185,7 +185,8 @@ def _explain(detail: ErrorDetails, front: FrontMatter, file: str) -> LayoutError
     if kind == "union_tag_not_found":
         return LayoutError("the key `kind` is missing, it says which check this is", place)
     if kind == "string_pattern_mismatch":
-        problem = f"`{detail['input']}` is not a name, expected lower-case letters, digits and `_`"
+        form = "`schema.table`" if key == "table" else "lower-case letters, digits and `_`"
+        problem = f"`{detail['input']}` is not a name, expected {form}"
         return LayoutError(problem, place)
     if kind in {"too_short", "too_long"}:
         limit = context.get("min_length") or context.get("max_length")
@@ -302,9 +303,16 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         checks=tuple(check.check() for check in document.checks),
         description=document.description,
         evolve=declared.evolve,
+        target=Target(declared.connection, declared.table)
+        if declared.connection and declared.table
+        else None,
     )
     bindings = {variable: column for column, variable in declared.slice.items()}
-    inputs = {source.name: DatasetName.parse(source.dataset) for source in document.inputs if source.dataset}
+    sources = {source.name: source.source for source in document.inputs if source.source is not None}
+    inputs = {
+        i.name: sources[i.name].dataset if i.name in sources else DatasetName.parse(i.dataset or "")
+        for i in document.inputs
+    }
     bound = {name: _SLICE_TYPES[declared.columns[column].type] for name, column in bindings.items()}
     variables = {**{name: found.type for name, found in document.variables.items()}, **bound}
     defaults = {name: found.default_text for name, found in document.variables.items()}
@@ -329,6 +337,7 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         fingerprint=fingerprint(normalised(sql), *told),
         readings={s.name: s.reading for s in document.inputs if s.reading != Reading()},
         carries=document.carries,
+        sources=sources,
     )
 
 

@@ -10,14 +10,10 @@ if TYPE_CHECKING:
     from gamelake.layouts.document import LayoutDocument
     from gamelake.layouts.frontmatter import KeyPath
 
-INPUT_TYPES = frozenset({"dataset"})
-INPUT_KEYS = frozenset({"name", "type", "dataset"})
+INPUT_TYPES = frozenset({"dataset", "table", "query"})
 OUTPUT_TYPES = frozenset({"table"})
-OUTPUT_STORES = frozenset({"lake"})  # an output with `connection` lives in that store, any other in the lake
 DIALECTS = frozenset({"duckdb"})
 STRATEGIES = False
-
-_INPUT_KEYS_TO_JUDGE = ("split",)
 
 
 def refusals(document: LayoutDocument) -> Iterator[tuple[str, KeyPath, str]]:
@@ -33,18 +29,11 @@ def refusals(document: LayoutDocument) -> Iterator[tuple[str, KeyPath, str]]:
             )
             hint = "import the data as a dataset, and name it with `dataset: pack.layer.name`"
             yield problem, (*place, "type"), hint
-        else:
-            for key in _INPUT_KEYS_TO_JUDGE:
-                if key in source.model_fields_set and key not in INPUT_KEYS:
-                    yield f"`{key}` of an input does nothing yet", (*place, key), "remove it"
     for index, output in enumerate(document.outputs):
         place = ("outputs", index)
         if output.type not in OUTPUT_TYPES:
             problem = f"outputs of type `{output.type}` cannot be written yet, only: {_listed(OUTPUT_TYPES)}"
             yield problem, (*place, "type"), "leave `type` out: the lake holds the rows as Parquet"
-        elif output.connection is not None and "connection" not in OUTPUT_STORES:
-            hint = "leave `connection` and `table` out: the rows go to the lake"
-            yield "outputs go to the lake, not to a `connection` yet", (*place, "connection"), hint
     if not STRATEGIES and (document.strategy or document.maturity):
         key = "strategy" if document.strategy else "maturity"
         yield f"`{key}` does nothing yet: a dataset has one implementation", (key,), "remove it"

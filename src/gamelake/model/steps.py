@@ -64,6 +64,71 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Target:
+    """A table of another system that gets every published version too."""
+
+    connection: str  # name in the project's profile
+    table: str  # `schema.table`
+
+
+class Refresh(StrEnum):
+    """When a source table that was read is read again; `--force` always does."""
+
+    RUN = "run"  # by every run
+    VERSION = "version"  # when its version query answers something else
+    FORCE = "force"  # by nothing else
+
+
+@dataclass(frozen=True)
+class TableInput:
+    """A table of another system."""
+
+    connection: str
+    table: str
+
+
+@dataclass(frozen=True)
+class QueryInput:
+    """A query that another system runs, in its own dialect."""
+
+    connection: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Reading in so many part-queries, told apart by the values of a column."""
+
+    column: str
+    parts: int
+
+
+@dataclass(frozen=True)
+class SourceInput:
+    """What a layout reads from another system, and the dataset that keeps what was read."""
+
+    read: TableInput | QueryInput
+    schema: Schema
+    split: Split | None = None
+    refresh: Refresh = Refresh.RUN
+    version_query: str = ""
+
+    @property
+    def dataset(self) -> DatasetName:
+        """`source.bronze.…`: one dataset for each table or query, however many layouts read it."""
+        from hashlib import sha256
+
+        from gamelake.model.names import DatasetName, Layer
+
+        read = self.read
+        words = read.table if isinstance(read, TableInput) else "query"
+        name = "_".join([read.connection.lower(), *words.lower().split(".")])
+        if isinstance(read, QueryInput):
+            name += f"_{sha256(' '.join(read.sql.split()).encode()).hexdigest()[:8]}"
+        return DatasetName("source", Layer.BRONZE, "".join(c if c.isalnum() else "_" for c in name))
+
+
+@dataclass(frozen=True)
 class Output:
     """One dataset a step (or a source) writes."""
 
@@ -78,6 +143,7 @@ class Output:
     checks: tuple[Check, ...] = ()
     description: str = ""
     evolve: bool = False  # new nullable columns and wider types change the table; all else is drift
+    target: Target | None = None
 
 
 class StepContext(Protocol):
@@ -121,6 +187,7 @@ class SqlStep:
     sql: str  # Jinja2 template as written
     variables: Mapping[str, str] = field(default_factory=dict)  # name → type
     bindings: Mapping[str, str] = field(default_factory=dict)  # variable → slice column it comes from
+    sources: Mapping[str, SourceInput] = field(default_factory=dict)  # those of the inputs that are not ours
     fingerprint: str = ""  # of the SQL without comments, spacing and letter case
     file: str = ""
     sql_line: int = 1  # line of the file where the SQL starts
@@ -151,6 +218,8 @@ class PythonStep:
     version: str
     run: Callable[[StepContext], None]
     description: str = ""
+    refresh: Refresh | None = None  # of a step that reads another system
+    outside: Callable[[], str] | None = None  # version of what it reads there, for `Refresh.VERSION`
 
 
 @dataclass(frozen=True)

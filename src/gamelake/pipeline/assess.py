@@ -8,6 +8,8 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from gamelake.layouts.fingerprint import fingerprint
+from gamelake.model.steps import PythonStep, Refresh
 from gamelake.pipeline.freshness import (
     InputIndex,
     Parts,
@@ -207,7 +209,7 @@ class Judge:
         if gap is not None:
             reason = f"input {gap[0]} {gap[1]} was never published"
             return PlanItem(self.step.name, part, PlanState.WAITING, reason)
-        now = Parts(*self._fixed_parts, inputs_part(self.index.all_feeding(part)))
+        now = Parts(*self._fixed_parts, self._outside or inputs_part(self.index.all_feeding(part)))
         had = {name: versions.get(part) for name, versions in self.previous.items()}
         missing = [name for name, version in had.items() if version is None]
         if missing:
@@ -223,7 +225,20 @@ class Judge:
                 restates = (was.code, was.schema) != (now.code, now.schema)
                 state, reason = PlanState.STALE, self._why(part, version, now)
                 break
+        if (
+            state is PlanState.FRESH
+            and isinstance(self.step, PythonStep)
+            and self.step.refresh is Refresh.RUN
+        ):
+            state, reason = PlanState.STALE, "read again by every run"
         return PlanItem(self.step.name, part, state, reason, rows, str(now), restates)
+
+    @cached_property
+    def _outside(self) -> str:
+        """What a step of another system would read now; empty for all others."""
+        if not isinstance(self.step, PythonStep) or self.step.outside is None:
+            return ""
+        return fingerprint(self.step.outside())
 
     def _why(self, part: Slice, version: SliceVersion, now: Parts) -> str:
         read = versions_read(self.index.all_feeding(part))

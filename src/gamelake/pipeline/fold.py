@@ -39,6 +39,7 @@ def unfolded(member: Step | Source) -> Iterable[Step | Source]:
         dataset=deltas,
         mode=Mode.REPLACE_SLICE,
         checks=(),
+        target=None,  # the table goes there, not what it is made of
         description=f"What each slice says for {output.dataset}",
     )
     table = replace(

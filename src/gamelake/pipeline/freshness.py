@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gamelake.layouts.fingerprint import fingerprint
+from gamelake.model.slices import Slice
 from gamelake.model.steps import PREVIOUS, FoldStep, SqlStep
 from gamelake.pipeline.reach import Reach, apart, date_columns
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from gamelake.ledger.rows import SliceVersion
-    from gamelake.model.slices import Slice
     from gamelake.model.steps import Output, Step
 
 
@@ -93,7 +93,9 @@ class InputIndex:
             yield from self.seen_as(PREVIOUS, for_slice)
 
     def candidates(self) -> list[Slice]:
-        """Output slices that some input with all their columns has, in order."""
+        """Output slices that some input with all their columns has, in order; without inputs the one there is."""
+        if not self.reaches and not self.columns:
+            return [Slice()]
         found: set[Slice] = set()
         for view, reach in self.reaches.items():
             if reach.shared == self.columns:

@@ -13,6 +13,8 @@ from gamelake.layouts.semantics import examine_all
 from gamelake.ledger.ledger import Ledger
 from gamelake.model.steps import SqlStep
 from gamelake.pipeline.graph import Graph
+from gamelake.pipeline.reading import reading_steps
+from gamelake.pipeline.targets import Targets, refuse_unknown_connections
 from gamelake.pipeline.variables import with_defaults
 from gamelake.stores.lake import Lake
 
@@ -60,7 +62,9 @@ class Project:
     ) -> Self:
         """Open ledger and lake of a project and derive its graph; `members` are its packs' steps and sources."""
         clock, ids = clock or SystemClock(), ids or SystemIds()
-        graph = Graph(with_defaults(members, settings, clock))
+        found = with_defaults(members, settings, clock)
+        graph = Graph([*found, *reading_steps(found, Targets(settings, clock))])
+        refuse_unknown_connections(settings, graph.outputs.values())
         layouts = (step for step in graph.steps.values() if isinstance(step, SqlStep))
         mistakes = examine_all(layouts, graph.outputs, settings.cache_folder)
         if mistakes:
@@ -80,6 +84,11 @@ class Project:
         from gamelake.engines.duckdb import DuckDBEngine
 
         return DuckDBEngine(self.settings.cache_folder / "spill", memory=self.settings.memory)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Stores of other systems that outputs are published to as well."""
+        return Targets(self.settings, self.clock)
 
     def connect(
         self,

@@ -11,8 +11,8 @@ from gamelake.errors import CheckFailedError, StoreError
 from gamelake.model.publish import StagedSlice
 from gamelake.model.steps import Mode, OnEmpty
 from gamelake.pipeline.audit import Audit, audit, explain_failures, shrink_result
+from gamelake.pipeline.targets import recover
 from gamelake.stores.base import lease_name
-from gamelake.stores.recovery import record_missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from gamelake.model.steps import Output
     from gamelake.pipeline.evidence import Evidence
     from gamelake.pipeline.project import Project
+
+__all__ = ["Candidate", "Origin", "Publisher", "discard", "recover"]
 
 _COMMIT_WAIT = 120.0  # seconds in the queue for a table before giving up
 _TRIES = 3
@@ -104,13 +106,21 @@ class Publisher:
         project, dataset = self._project, str(output.dataset)
         for attempt in range(1, _TRIES + 1):
             try:
-                with project.ledger.lease(
-                    lease_name(dataset), self._run_id, ttl=project.settings.lease_seconds, wait=_COMMIT_WAIT
-                ) as lease:
+                with (
+                    project.targets.publishing(output, slices, receipt_id) as target,
+                    project.ledger.lease(
+                        lease_name(dataset),
+                        self._run_id,
+                        ttl=project.settings.lease_seconds,
+                        wait=_COMMIT_WAIT,
+                    ) as lease,
+                ):
                     # a first try that failed after the table took it left its receipt there
-                    return project.lake.commit(
+                    receipt = project.lake.commit(
                         output, slices, receipt_id=receipt_id, run_id=self._run_id, step=step, lease=lease
                     )
+                    target.finish(receipt, lease)
+                return receipt  # the target has committed too
             except StoreError:
                 if attempt == _TRIES:
                     raise
@@ -133,12 +143,6 @@ class Publisher:
             )
         files = tuple(part.file for part in written)
         return StagedSlice(for_slice, files, found.rows, found.content_hash, origin.fingerprint, inputs)
-
-
-def recover(project: Project) -> list[Receipt]:
-    """Record every receipt that a table holds and the ledger does not: what a killed run left unsaid."""
-    datasets = project.lake.datasets()
-    return [r for dataset in datasets for r in record_missing(project.lake, project.ledger, dataset)]
 
 
 def discard(written: Sequence[Written]) -> None:

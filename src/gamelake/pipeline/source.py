@@ -63,6 +63,7 @@ class SourceRun:
         """
         project, start = self._project, self._project.clock.monotonic()
         project.lake.ensure_table(output)
+        project.targets.ensure(output)
         current = project.ledger.current(str(output.dataset))
         hashes, marks = content_hashes or {}, fingerprints or {}
         evidence = Evidence.of(project, [output])

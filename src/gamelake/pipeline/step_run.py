@@ -6,6 +6,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import count
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from gamelake.layouts.template import render
 from gamelake.model.checks import Severity
 from gamelake.model.runs import SliceState
 from gamelake.model.slices import Slice
-from gamelake.model.steps import FoldStep, SqlStep
+from gamelake.model.steps import FoldStep, PythonStep, SqlStep
 from gamelake.pipeline.assess import Assessment, Known, PlanState, assess
 from gamelake.pipeline.carry import Carry
 from gamelake.pipeline.events import Progress, seconds_since
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from gamelake.engines.base import Session, Written
     from gamelake.ledger.rows import SliceVersion
-    from gamelake.model.steps import PythonStep, Step
+    from gamelake.model.steps import Step
     from gamelake.pipeline.assess import PlanItem
     from gamelake.pipeline.events import ProgressKind
     from gamelake.pipeline.scope import RunScope
@@ -117,8 +118,11 @@ class StepRun:
         try:
             for output in self._step.outputs:
                 self._project.lake.ensure_table(output)
+                self._project.targets.ensure(output)
             self._run_batches(work, found)
-        except LayoutError as err:  # nothing of this step can be built
+        except CancelledRunError:
+            raise
+        except GamelakeError as err:  # nothing of this step can be built, or its target would not take it
             self._fail(work[0], err, everything=True)
         self._tell("step_finished", seconds=seconds_since(self._project.clock, start))
 
@@ -361,6 +365,7 @@ class StepRun:
             self._fail(item, err)
 
     def _publish(self, candidates: Sequence[Sequence[Candidate]]) -> None:
+        candidates = [of_slice for of_slice in candidates if not self._is_read_unchanged(of_slice)]
         self._mark([passed[0].staged.slice for passed in candidates], SliceState.AUDITED)
         for position, output in enumerate(self._step.outputs):
             staged = [slice_candidates[position].staged for slice_candidates in candidates]
@@ -370,6 +375,24 @@ class StepRun:
         for slice_candidates in candidates:
             self._count(slice_candidates)
         self._tell("step_progress")
+
+    def _is_read_unchanged(self, candidates: Sequence[Candidate]) -> bool:
+        """Another system that was read again and holds what it held makes no new version."""
+        if not isinstance(self._step, PythonStep) or self._step.refresh is None:
+            return False
+        for candidate in candidates:
+            before = self._previous[str(candidate.output.dataset)].get(candidate.staged.slice)
+            new = candidate.staged.content_hash, candidate.staged.fingerprint
+            if before is None or (before.content_hash, before.fingerprint) != new:
+                return False
+        for candidate in candidates:
+            for file in candidate.staged.files:
+                Path(file.path).unlink(missing_ok=True)
+            part, dataset = candidate.staged.slice, str(candidate.output.dataset)
+            run_id = self._previous[dataset][part].run_id
+            self._project.ledger.mark_slice(dataset, part, SliceState.PUBLISHED, run_id)
+        self._result.fresh += 1
+        return True
 
     def _count(self, candidates: Sequence[Candidate]) -> None:
         result = self._result

@@ -1,10 +1,10 @@
 /* ---
 description: One row per player
 inputSources:
-  - {name: pulls, type: query, table: x}
+  - {name: pulls, type: query, table: public.x}
 outputs:
   - type: file
-    table: x
+    table: public.x
     slice: {raid_date: logDate}
     grain: [player]
     schema:
