@@ -342,8 +342,9 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
 
 
 def _pass_through(view: str, output: OutputDocument) -> str:
-    """Without SQL, the only input goes on as it is: its columns by name."""
-    return f"SELECT {', '.join(output.columns)} FROM {view}"
+    """Without SQL, the only input goes on as it is: its columns by name, quoted as they may be words of SQL."""
+    columns = ", ".join(f'"{name}"' for name in output.columns)
+    return f'SELECT {columns} FROM "{view}"'
 
 
 def _told(names: Mapping[str, object]) -> str:

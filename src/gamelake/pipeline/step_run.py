@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import count
@@ -16,7 +15,6 @@ from gamelake.errors import (
     ConflictError,
     GamelakeError,
     LayoutError,
-    OperatorError,
 )
 from gamelake.layouts.template import render
 from gamelake.model.checks import Severity
@@ -24,6 +22,7 @@ from gamelake.model.runs import SliceState
 from gamelake.model.slices import Slice
 from gamelake.model.steps import FoldStep, PythonStep, SqlStep
 from gamelake.pipeline.assess import Assessment, Known, PlanState, assess
+from gamelake.pipeline.batching import BATCH_SLICES, batches_of, trace, unexpected
 from gamelake.pipeline.carry import Carry
 from gamelake.pipeline.events import Progress, seconds_since
 from gamelake.pipeline.evidence import Evidence
@@ -47,8 +46,6 @@ if TYPE_CHECKING:
     from gamelake.pipeline.events import ProgressKind
     from gamelake.pipeline.scope import RunScope
 
-_BATCH_SLICES = 64  # slices that share a commit, at most
-_BATCH_BYTES = 64 * 1_048_576  # input bytes after which a batch is published
 _LEASE_POLL = 1.0  # seconds between two looks at a cancel request while waiting for another run
 
 
@@ -119,7 +116,7 @@ class StepRun:
             for output in self._step.outputs:
                 self._project.lake.ensure_table(output)
                 self._project.targets.ensure(output)
-            self._run_batches(work, found)
+            self._runbatches(work, found)
         except CancelledRunError:
             raise
         except GamelakeError as err:  # nothing of this step can be built, or its target would not take it
@@ -135,11 +132,11 @@ class StepRun:
                 self._tell("step_blocked", message=f"{item.slice}: {item.reason}")
         self._result.waiting = [item.slice for item in found.items if item.state is PlanState.WAITING]
 
-    def _run_batches(self, work: Sequence[PlanItem], found: Assessment) -> None:
+    def _runbatches(self, work: Sequence[PlanItem], found: Assessment) -> None:
         """One batch after the other, or several at once where the request allows it and no state is carried."""
         at_once = self._scope.at_once if isinstance(self._step, SqlStep) and self._carry is None else 1
-        most = max(1, min(_BATCH_SLICES, -(-len(work) // at_once)))
-        batches = list(_batches(work, found, most))
+        most = max(1, min(BATCH_SLICES, -(-len(work) // at_once)))
+        batches = list(batches_of(work, found, most))
         if at_once == 1 or len(batches) == 1:
             for batch in batches:
                 self._scope.cancel.check()
@@ -410,8 +407,8 @@ class StepRun:
         """A batch of several slices is tried slice by slice, so that only the guilty one fails."""
         if self._carry:
             self._carry.forget()
-        known = err if isinstance(err, GamelakeError) else _unexpected(self._step, err)
-        task.save("failed", error=known, traceback="" if known is err else _trace(err))
+        known = err if isinstance(err, GamelakeError) else unexpected(self._step, err)
+        task.save("failed", error=known, traceback="" if known is err else trace(err))
         if len(batch) == 1:
             self._fail(batch[0], known)
             return
@@ -445,29 +442,3 @@ class StepRun:
             message=message,
         )
         self._scope.reporter.tell(progress)
-
-
-def _batches(work: Sequence[PlanItem], found: Assessment, most: int) -> Iterator[list[PlanItem]]:
-    """Items that share a commit: few enough, and not too much to read at once."""
-    batch: list[PlanItem] = []
-    size = 0
-    for item in work:
-        needed = sum(version.bytes for version in found.index.all_feeding(item.slice))
-        if batch and (len(batch) >= most or size + needed > _BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += needed
-    if batch:
-        yield batch
-
-
-def _unexpected(step: Step, err: Exception) -> OperatorError:
-    problem = f"step `{step.name}` raised {type(err).__name__}: {err}"
-    wrapped = OperatorError(problem, hint="the traceback is kept with the task of this run")
-    wrapped.__cause__ = err
-    return wrapped
-
-
-def _trace(err: Exception) -> str:
-    return "".join(traceback.format_exception(err))
