@@ -110,10 +110,10 @@ def pack_named(name: str) -> Pack:
 
 
 def project_packs(settings: Settings) -> list[Pack]:
-    """The packs a project names in its `gamelake.toml`, in that order."""
-    if not settings.packs:
+    """The packs a project names in its `gamelake.toml`, in that order; none is needed beside own layouts."""
+    if not settings.packs and not (settings.root / "layouts").is_dir():
         raise UserError(
-            "the project names no pack",
+            "the project names no pack and has no `layouts` folder",
             hint=f'add `packs = ["{next(iter(load_packs()), "name")}"]` to gamelake.toml',
         )
     return [pack_named(name) for name in settings.packs]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -36,11 +35,13 @@ def retry(
     sleep: Callable[[float], None] = time.sleep,
 ) -> _Answer:
     """Result of the action, tried again after retryable errors with doubling pauses; the last error is raised."""
-    for attempt in range(1, tries + 1):
-        try:
-            return action()
-        except GamelakeError as err:
-            if not err.retryable or attempt == tries:
-                raise
-            sleep(pause * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
-    raise AssertionError
+    import tenacity
+
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(tries),
+        wait=tenacity.wait_exponential_jitter(multiplier=pause, jitter=pause),
+        retry=tenacity.retry_if_exception(lambda err: isinstance(err, GamelakeError) and err.retryable),
+        sleep=sleep,
+        reraise=True,
+    )
+    return retrying(action)

@@ -29,6 +29,7 @@ class Reach:
     shared: tuple[str, ...]
     day: str | None  # the date column along which `lookback` counts
     reading: Reading = _PLAIN
+    same: bool = False  # input and output are cut into slices by the same columns
 
     @classmethod
     def of(cls, step: Step, view: str, outputs: Mapping[str, Output]) -> Reach:
@@ -38,11 +39,12 @@ class Reach:
         shared = tuple(name for name in step.outputs[0].slice_columns if name in source.slice_columns)
         reading = step.readings.get(view, _PLAIN) if isinstance(step, SqlStep) else _PLAIN
         days = date_columns(source, shared)
-        return cls(view, dataset, shared, days[0] if reading.lookback and days else None, reading)
+        same = shared == tuple(source.slice_columns) == tuple(step.outputs[0].slice_columns)
+        return cls(view, dataset, shared, days[0] if reading.lookback and days else None, reading, same)
 
     def cut(self, part: Slice) -> Slice:
         """The slice over the shared columns."""
-        return part.project(self.shared)
+        return part if self.same else part.project(self.shared)  # hundreds of thousands in a large plan
 
     def keys(self, part: Slice) -> list[Slice]:
         """Cut slices that an output slice reads, oldest first; its own is the last."""
@@ -67,9 +69,12 @@ class Reach:
         """
         if self.reading.on_missing is OnMissing.EMPTY:
             return None
+        if self.day is None:
+            own = self.cut(part)
+            return None if own in there else own
         *earlier, own = self.keys(part)
         for key in earlier:
-            rest, day = apart(key, self.day or "")
+            rest, day = apart(key, self.day)
             if key not in there and first.get(rest, day) < day:
                 return key
         return None if own in there else own

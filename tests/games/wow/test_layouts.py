@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gamelake.games.wow import datasets
 from gamelake.games.wow.standalone import LAYOUTS
 from gamelake.layouts.load import load_folder
+from gamelake.model.schema import Schema
 from games.wow.raid_logs import GOLD, raid_project, rows_of, second_recorder, simulated, write
 
 STEPS = {step.name: step for step in load_folder(LAYOUTS, "wow")}
@@ -73,3 +76,16 @@ def test_damage_of_simulated_bosses_is_conserved(project):
         errors = rows_of(connection, "SELECT DISTINCT conservation_error FROM wow.gold.fact_raid_summary")
 
     assert errors == [(0.0,)]
+
+
+def test_a_table_of_an_older_schema_takes_new_columns(tmp_path):
+    older = datasets.COMBATANTS.schema
+    before = replace(
+        datasets.COMBATANTS, schema=Schema(tuple(c for c in older.columns if c.name != "active_ms"))
+    )
+    with raid_project(tmp_path / "project") as project:
+        project.project.lake.ensure_table(before)
+        project.add(write(tmp_path, "a.txt", simulated(seed=5, nights=1, pulls=1)))
+
+        assert project.project.lake.schema("wow.silver.combatants").names == older.names
+        assert project.rows("SELECT sum(active_ms) > 0 FROM wow.silver.combatants") == [(True,)]

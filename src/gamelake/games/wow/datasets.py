@@ -119,6 +119,7 @@ EVENTS = Output(
         Check("overheal_within_heal", CheckKind.SQL, {"predicate": "overheal IS NULL OR overheal <= healing_amount"}),
     ),
     slice_columns=_SLICE,
+    evolve=True,
     on_empty=OnEmpty.CLEAR,
 )  # fmt: skip
 
@@ -160,6 +161,7 @@ PULLS = Output(
     grain=("raid_id", "encounter_id", "pull_started_at", "recorder"),
     grain_proven=True,
     slice_columns=_SLICE,
+    evolve=True,
     on_empty=OnEmpty.CLEAR,
 )
 
@@ -181,11 +183,12 @@ COMBATANTS = Output(
         Column(
             "listed", _T.BOOL, nullable=False, doc="false where the log holds no COMBATANT_INFO of the pull"
         ),
-        Column("active_ms", _T.BIGINT, nullable=False, doc="sum of the gaps under 5 s between own events"),
+        Column("active_ms", _T.BIGINT, doc="sum of the gaps under 5 s between own events"),
     ),
     grain=("raid_id", "encounter_id", "pull_started_at", "player_id"),
     grain_proven=True,
     slice_columns=_SLICE,
+    evolve=True,
     on_empty=OnEmpty.CLEAR,
 )
 
@@ -207,6 +210,7 @@ PHASES = Output(
     grain=("raid_id", "encounter_id", "pull_started_at", "phase"),
     grain_proven=True,
     slice_columns=_SLICE,
+    evolve=True,
     on_empty=OnEmpty.CLEAR,
 )
 
@@ -224,6 +228,7 @@ ACCOUNTING = Output(
     grain=("raid_date", "team", "log", "part", "category", "name"),
     grain_proven=True,
     slice_columns=_SLICE,
+    evolve=True,
     on_empty=OnEmpty.CLEAR,
 )
 
@@ -242,6 +247,7 @@ LOG_PARTS = Output(
     grain=("raid_date", "team", "log", "part"),
     grain_proven=True,
     slice_columns=_SLICE,
+    evolve=True,
     on_empty=OnEmpty.CLEAR,
 )
 
@@ -258,6 +264,7 @@ QUARANTINE = Output(
     grain=("log", "part", "line_no"),
     grain_proven=True,
     slice_columns=_SLICE,
+    evolve=True,
     on_empty=OnEmpty.CLEAR,
 )
 

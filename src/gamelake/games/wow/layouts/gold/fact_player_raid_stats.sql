@@ -97,7 +97,7 @@ facts AS (
     coalesce(taken.environmental_taken, 0) AS environmental_taken,
     coalesce(taken.split_taken, 0) AS split_taken, coalesce(taken.deaths, 0) AS deaths,
     coalesce(done.casts, 0) AS casts, coalesce(done.critical_events, 0) AS critical_events,
-    pulls.duration_ms, combatants.active_ms
+    pulls.duration_ms, coalesce(combatants.active_ms, 0) AS active_ms
   FROM combatants
   INNER JOIN pulls
     ON pulls.counted AND pulls.raid_id = combatants.raid_id AND pulls.encounter_id = combatants.encounter_id
