@@ -312,7 +312,7 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
 
 
 def _file_keys() -> list[str]:
-    return [key for key in Settings.model_fields if key not in _NOT_FROM_ENVIRONMENT]
+    return [key for key in Settings.model_fields if key not in {"root", "sections", PROFILES}]
 
 
 def _known(plain: Mapping[str, Any]) -> dict[str, Any]:

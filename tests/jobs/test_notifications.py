@@ -28,7 +28,7 @@ def test_what_may_pass_is_tried_again_after_longer_pauses() -> None:
         done, pauses = send(receiver)
 
     assert (done.status, done.tries, done.problem) == (204, 3, "")
-    assert 0.5 <= pauses[0] <= 1 <= pauses[1] <= 2
+    assert 1 <= pauses[0] <= 2 <= pauses[1] <= 3
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_one_input_without_sql_is_passed_through(tmp_path: Path) -> None:
         "outputs: [{slice: [day], schema: {day: date, score: bigint}}]\n"
     )
 
-    assert load_file(file, "toy").sql == "SELECT day, score FROM raw"
+    assert load_file(file, "toy").sql == 'SELECT "day", "score" FROM "raw"'
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,9 @@ class Pending:
         from psycopg import sql
 
         from gamelake.stores.postgres_copy import copy_files
+        from gamelake.stores.postgres_tables import evolve
 
+        evolve(self._link, self._output, self._table)
         table = sql.Identifier(*self._table)
         with self._link.cursor() as cursor:
             for part in slices:

@@ -61,13 +61,21 @@ def wire_schema(schema: Schema) -> pa.Schema:
 
 
 def wire_batches(schema: Schema, files: Iterable[str]) -> Iterator[pa.RecordBatch]:
-    """Rows of the files in batches of a bounded size, columns in the schema's order."""
+    """Rows of the files in batches of a bounded size, columns in the schema's order.
+
+    A column that a file of an older schema lacks is null.
+    """
     wanted = wire_schema(schema)
-    names = list(schema.names)
     for path in files:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_BATCH_ROWS, columns=names):
-                columns = [_wire(batch.column(field.name), field.type) for field in wanted]
+            there = set(file.schema_arrow.names)
+            for batch in file.iter_batches(_BATCH_ROWS, columns=[n for n in schema.names if n in there]):
+                columns = [
+                    _wire(batch.column(field.name), field.type)
+                    if field.name in there
+                    else pa.nulls(batch.num_rows, field.type)
+                    for field in wanted
+                ]
                 yield pa.RecordBatch.from_arrays(columns, schema=wanted)
 
 

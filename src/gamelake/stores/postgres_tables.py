@@ -13,7 +13,7 @@ from psycopg import sql
 
 from gamelake.errors import ConflictError, LayoutError, Place
 from gamelake.model.schema import Column, ColumnType, Schema
-from gamelake.stores.drift import refuse_bad_slice_columns, refuse_drift
+from gamelake.stores.drift import evolution, refuse_bad_slice_columns, refuse_drift
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,6 +134,20 @@ def ensure(link: Session, output: Output, project: str) -> None:
             "VALUES (%s, %s, %s, %s, %s)",
             [name, *table, project, list(output.slice_columns)],
         )
+
+
+def evolve(link: Session, output: Output, table: tuple[str, str]) -> None:
+    """Give the table the output's new and wider columns, in the caller's transaction; only with `evolve`."""
+    found = table_schema(link, table) if output.evolve else None
+    if found is None:
+        return
+    new, wider = evolution(output, found)
+    added = sql.SQL("ADD COLUMN IF NOT EXISTS {} {}")  # another slice's commit may have been faster
+    widened = sql.SQL("ALTER COLUMN {} TYPE {}")
+    changes = [added.format(sql.Identifier(c.name), sql.SQL(TYPES[c.type])) for c in new]
+    changes += [widened.format(sql.Identifier(c.name), sql.SQL(TYPES[c.type])) for c in wider]
+    if changes:
+        link.execute(sql.SQL("ALTER TABLE {} {}").format(sql.Identifier(*table), sql.SQL(", ").join(changes)))
 
 
 def _refuse_strangers(
