@@ -9,6 +9,8 @@ from uuid import uuid4
 import pytest
 
 from command_line import CommandLine
+from gamelake.engines.spark_start import SparkOptions, require_spark
+from gamelake.errors import MissingExtraError
 from postgres_server import running_server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,3 +45,13 @@ def database(postgres_server):
     name = f"db_{uuid4().hex}"
     postgres_server.execute(f"CREATE DATABASE {name}")
     return name
+
+
+@pytest.fixture(scope="session")
+def spark_options(tmp_path_factory) -> SparkOptions:
+    """Of the one Spark of the test process; its tests skip when it cannot start, saying what is missing."""
+    try:
+        require_spark()
+    except MissingExtraError as missing:
+        pytest.skip(f"{missing.problem}: {missing.hint}")
+    return SparkOptions(tmp_path_factory.mktemp("spark"), "local[2]", "1GB")

@@ -26,7 +26,7 @@ FILE_NAME = "gamelake.toml"
 STATE_FOLDER = ".gamelake"
 _MEMORY = re.compile(r"\d+(\.\d+)?\s?([KMGT]i?B|%)")
 _HTTP = r"^https?://[^\s/]+"
-_TABLES = frozenset({"notifications", "openlineage"})
+_TABLES = frozenset({"notifications", "openlineage", "spark"})
 _NOT_FROM_ENVIRONMENT = frozenset({"root", "sections", "schedules", PROFILES, *_TABLES})
 _DEFAULT_PROFILE = "dev"
 
@@ -124,6 +124,31 @@ def known_zone(zone: str) -> str:
     return zone
 
 
+def _with_unit(memory: str | None) -> str | None:
+    if memory is not None and not _MEMORY.fullmatch(memory):
+        problem = "memory needs a number and a unit, as `4GB`, `512MiB` or `60%`"
+        raise ValueError(problem)
+    return memory
+
+
+class SparkSettings(BaseModel):
+    """The `[spark]` table: how SQL steps run on Apache Spark."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    master: str = Field(
+        "local[*]",
+        pattern=r"^(local(\[[0-9*]+\])?|spark://.+|sc://.+|yarn|k8s://.+)$",
+        description="`local[*]`, a cluster's master, or a Spark Connect URL `sc://host:15002`.",
+    )
+    memory: str | None = Field(None, description="Memory of the driver's Java, as `4GB`; by default `30%`.")
+    conf: dict[str, str] = Field(
+        default_factory=dict, description="Further settings of Spark, by their full name."
+    )
+
+    _memory = field_validator("memory")(_with_unit)
+
+
 class _Environment(EnvSettingsSource):
     """`GAMELAKE_…` variables, apart from those that only the project's place and file decide."""
 
@@ -142,6 +167,13 @@ class Settings(BaseSettings):
     name: str = Field("", description="Shown in titles; the folder's name when empty.")
     packs: list[str] = Field(default_factory=list, description="Packs this project uses.")
     zone: str = Field("UTC", description="Time zone that decides which day an event belongs to.")
+    engine: Literal["duckdb", "spark"] = Field(
+        "duckdb", description="Engine that runs SQL steps: `duckdb` or `spark`."
+    )
+    spark: SparkSettings = Field(
+        default_factory=SparkSettings,
+        description="Table `[spark]`: `master`, `memory` and `conf` of Apache Spark.",
+    )
     memory: str | None = Field(None, description="Memory budget of the engine, as `4GB` or `60%`.")
     keep_versions: int = Field(5, ge=1, description="Versions of a slice that stay readable.")
     keep_snapshots: int = Field(10, ge=1, description="Snapshots a lake table keeps.")
@@ -169,13 +201,7 @@ class Settings(BaseSettings):
         default_factory=dict, description="Settings of packs, by pack."
     )
 
-    @field_validator("memory")
-    @classmethod
-    def _with_unit(cls, memory: str | None) -> str | None:
-        if memory is not None and not _MEMORY.fullmatch(memory):
-            problem = "memory needs a number and a unit, as `4GB`, `512MiB` or `60%`"
-            raise ValueError(problem)
-        return memory
+    _memory = field_validator("memory")(_with_unit)
 
     @field_validator("schedules")
     @classmethod

@@ -63,7 +63,7 @@ def session(tmp_path_factory):
 def stage(session, tmp_path: Path):
     def write(*rows: str, day: str = "2026-02-16") -> list[Written]:
         sql = f"SELECT DATE '{day}' AS day, k, n FROM (VALUES {', '.join(rows)}) AS t(k, n)"
-        return [session.write(sql, SCHEMA, tmp_path / "x.parquet")]
+        return session.write(sql, SCHEMA, tmp_path / "x.parquet")
 
     return write
 

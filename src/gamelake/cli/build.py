@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from gamelake.pipeline.plan import Plan
     from gamelake.pipeline.results import RunResult
 
+EngineOption = Annotated[
+    Literal["duckdb", "spark"] | None,
+    typer.Option(
+        "--engine", help="Engine that runs SQL steps; by default the project's setting.", show_default=False
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Also build targets that are fresh.")]
 
 
@@ -133,6 +139,7 @@ def run(
     listed: VarsOption = None,
     single: VarOption = None,
     due: Annotated[bool, typer.Option("--due", help="Run what `[[schedules]]` say is due now.")] = False,
+    engine: EngineOption = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -146,13 +153,13 @@ def run(
     from gamelake.pipeline.execute import RunRequest
 
     if due:
-        if targets or slices or force or listed or single:
+        if targets or slices or force or listed or single or engine:
             problem = "`--due` runs what the schedules name"
-            raise UserError(problem, hint="leave out targets, `--slice`, `--var` and `--force`")
+            raise UserError(problem, hint="leave out targets, `--slice`, `--var`, `--engine` and `--force`")
         run_due(project, as_json=as_json)
         return
     given = parse_variables(listed, single)
-    wanted = RunRequest(tuple(targets or ()), parse_slices(slices), force, given)
+    wanted = RunRequest(tuple(targets or ()), parse_slices(slices), force, given, engine=engine)
     with open_project(project) as opened, steps_progress(quiet=as_json) as listener:
         result = run_now(opened, wanted, listener=listener)
     if as_json:

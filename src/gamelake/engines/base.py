@@ -39,7 +39,7 @@ class Session(Protocol):
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """The driver's own connection, for steps written in Python."""
+        """The driver's own DuckDB, for steps written in Python; also where another engine runs the SQL."""
         ...
 
     def view(self, name: str, schema: Schema, files: Sequence[str], *, mixed: bool = False) -> None:
@@ -53,11 +53,11 @@ class Session(Protocol):
         """Names of the columns a query gives, without running it."""
         ...
 
-    def write(self, sql: str, schema: Schema, file: Path) -> Written | None:
-        """Run a query into one Parquet file, its columns bound by name and cast to the schema.
+    def write(self, sql: str, schema: Schema, file: Path) -> list[Written]:
+        """Run a query into Parquet files, its columns bound by name and cast to the schema.
 
-        None when the query gives no rows, and then there is no file. A mistake in the SQL or a value
-        that does not fit its type: LayoutError. Interrupted: CancelledRunError.
+        The first is `file`, further ones stand beside it; without rows there is none. A mistake in the SQL or
+        a value that does not fit its type: LayoutError. Interrupted: CancelledRunError. No file is left then.
         """
         ...
 
@@ -83,7 +83,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Short name, recorded with each task: `duckdb`."""
+        """Short name, recorded with each task: `duckdb` or `spark`."""
         ...
 
     def session(self) -> AbstractContextManager[Session]:

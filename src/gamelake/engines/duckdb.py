@@ -55,7 +55,7 @@ class DuckDBSession:
     def columns(self, sql: str) -> list[str]:
         return self._relation(f"SELECT * FROM ({sql}\n) LIMIT 0").columns
 
-    def write(self, sql: str, schema: Schema, file: Path) -> Written | None:
+    def write(self, sql: str, schema: Schema, file: Path) -> list[Written]:
         columns = ", ".join(
             f"CAST({quoted(c.name)} AS {c.type.sql}) AS {quoted(c.name)}" for c in schema.columns
         )
@@ -63,10 +63,10 @@ class DuckDBSession:
         answers = self._run(copy).fetchall()
         if not answers or answers[0][1] == 0:
             file.unlink(missing_ok=True)
-            return None
+            return []
         answer = answers[0]
         facts = {name.strip('"'): _facts(found) for name, found in answer[4].items()}
-        return Written(StagedFile(str(file), answer[1], answer[2]), facts)
+        return [Written(StagedFile(str(file), answer[1], answer[2]), facts)]
 
     def one_row(self, sql: str) -> dict[str, Any]:
         return self.rows(sql)[0]

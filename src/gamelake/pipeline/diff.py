@@ -125,7 +125,7 @@ def _build(
     with placed(step):
         refuse_misnamed(step, session.columns(sql))
         written = session.write(sql, step.outputs[0].schema, folder / "slice.parquet")
-    return [written.file.path] if written else []
+    return [part.file.path for part in written]
 
 
 def _fold(
@@ -145,7 +145,7 @@ def _fold(
     written = session.write(
         fold_sql(fold, deltas.schema.names), fold.outputs[0].schema, folder / "table.parquet"
     )
-    return [written.file.path] if written else []
+    return [part.file.path for part in written]
 
 
 def _compare(

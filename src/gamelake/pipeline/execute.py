@@ -39,6 +39,7 @@ class RunRequest:
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     days: tuple[str, str] | None = None  # a backfill: first and last day, whatever the date column is called
     at_once: int = 1  # batches of one step at the same time
+    engine: str | None = None  # of SQL steps; None = the project's
 
     @property
     def gaps(self) -> bool:
@@ -57,6 +58,8 @@ class RunRequest:
             body["variables"] = dict(self.variables)
         if self.days is not None:
             body |= {"from": self.days[0], "to": self.days[1], "at_once": self.at_once}
+        if self.engine:
+            body["engine"] = self.engine
         return body
 
     @classmethod
@@ -72,6 +75,7 @@ class RunRequest:
             dict(body.get("variables") or {}),
             days,
             int(body.get("at_once", 1)),
+            body.get("engine"),
         )
 
     @property
@@ -110,6 +114,7 @@ def execute(
     lineage = LineageLog(project, run_id, listener)
     scope = RunScope(
         project,
+        project.sql_engine(request.engine),
         run_id,
         Reporter(project.ledger, project.clock, run_id, lineage),
         cancel,

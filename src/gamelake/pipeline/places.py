@@ -20,10 +20,18 @@ def placed(step: SqlStep) -> Iterator[None]:
     try:
         yield
     except LayoutError as err:
+        if err.at is not None and err.at.file is None and err.at.line is not None:
+            raise LayoutError.all_of(_in_file(step, each) for each in (err, *err.others)) from err
         if err.at is not None:
             raise
         place = step.sql_place(1 + _line_naming(err.problem, step.sql))
         raise LayoutError(err.problem, place, err.hint) from err
+
+
+def _in_file(step: SqlStep, err: LayoutError) -> LayoutError:
+    """An error that knows its line of the SQL, at that line of the layout."""
+    line = err.at.line if err.at is not None and err.at.line is not None else 1
+    return LayoutError(err.problem, Place(step.file, step.sql_line + line - 1), err.hint)
 
 
 def _line_naming(problem: str, sql: str) -> int:

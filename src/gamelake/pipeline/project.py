@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from gamelake.clock import Clock, Ids
+    from gamelake.engines.base import Engine
     from gamelake.engines.duckdb import DuckDBEngine
     from gamelake.model.steps import Source, Step
     from gamelake.settings import Settings
@@ -80,7 +81,7 @@ class Project:
 
     @cached_property
     def engine(self) -> DuckDBEngine:
-        """The engine of this process, started on first use."""
+        """The driver's engine, started on first use: it runs Python steps, audits and queries."""
         from gamelake.engines.duckdb import DuckDBEngine
 
         return DuckDBEngine(self.settings.cache_folder / "spill", memory=self.settings.memory)
@@ -89,6 +90,17 @@ class Project:
     def targets(self) -> Targets:
         """Stores of other systems that outputs are published to as well."""
         return Targets(self.settings, self.clock)
+
+    def sql_engine(self, name: str | None = None) -> Engine:
+        """The engine that runs SQL steps, by its name or as the settings say; Spark starts with its first query."""
+        if (name or self.settings.engine) == "duckdb":
+            return self.engine
+        from gamelake.engines.spark import SparkEngine
+        from gamelake.engines.spark_start import SparkOptions
+
+        chosen = self.settings.spark
+        folder = self.settings.cache_folder / "spark"
+        return SparkEngine(self.engine, SparkOptions(folder, chosen.master, chosen.memory, chosen.conf))
 
     def connect(
         self,

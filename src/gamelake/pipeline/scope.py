@@ -11,6 +11,7 @@ from gamelake.pipeline.check_fit import judged_against
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gamelake.engines.base import Engine
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Output
     from gamelake.pipeline.assess import Wanted
@@ -51,6 +52,7 @@ class RunScope:
     """What all steps of one run share."""
 
     project: Project
+    engine: Engine  # of SQL steps; those in Python run on the project's own
     run_id: str
     reporter: Reporter
     cancel: Cancel

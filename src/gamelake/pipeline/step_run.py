@@ -39,7 +39,7 @@ from gamelake.pipeline.views import show, show_inputs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gamelake.engines.base import Session, Written
+    from gamelake.engines.base import Engine, Session, Written
     from gamelake.ledger.rows import SliceVersion
     from gamelake.model.steps import Step
     from gamelake.pipeline.assess import PlanItem
@@ -65,6 +65,7 @@ class StepRun:
         self._carry: Carry | None = None
         self._publishing = Lock()
         self._evidence = Evidence.of(scope.project, ())
+        self._engine: Engine = scope.engine if isinstance(step, SqlStep) else scope.project.engine
 
     def run(self) -> StepResult:
         """Do it all; failures end up in the result, only a cancel is raised."""
@@ -174,7 +175,7 @@ class StepRun:
             self._mark([item.slice for item in batch], SliceState.RUNNING)
         failed = len(self._result.failed)
         try:
-            with self._project.engine.session() as session, self._scope.cancel.guarding(session):
+            with self._engine.session() as session, self._scope.cancel.guarding(session):
                 candidates = self._candidates(batch, found, session, task)
             self._publish(candidates)
         except CancelledRunError:
@@ -226,6 +227,7 @@ class StepRun:
             tuple(str(item.slice) for item in batch),
             self._position,
             self._project.clock.monotonic(),
+            self._engine.name,
             judged_against=self._evidence.told(),
         )
 
@@ -257,7 +259,7 @@ class StepRun:
                 with placed(step):
                     path = self._publisher.stage_path(step.outputs[0])
                     written = session.write(sql, step.outputs[0].schema, path)
-                staged = {str(step.outputs[0].dataset): [written] if written else []}
+                staged = {str(step.outputs[0].dataset): written}
                 candidates.append(self._examine(item, found, session, staged))
                 if self._carry:
                     self._carry.learn(candidates[-1][0].staged)
@@ -294,7 +296,7 @@ class StepRun:
         written = session.write(task.sql, output.schema, self._publisher.stage_path(output))
         candidates = []
         with self._failing_alone(item):
-            staged = {str(output.dataset): [written] if written else []}
+            staged = {str(output.dataset): written}
             candidates.append(self._examine(item, found, session, staged))
         return candidates
 

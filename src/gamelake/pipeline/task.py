@@ -25,6 +25,7 @@ class Task:
     slices: tuple[str, ...]
     position: int
     started: float
+    engine: str
     sql: str | None = None
     judged_against: dict[str, Any] | None = None  # dataset → slice → version, of what its checks read
 
@@ -37,7 +38,7 @@ class Task:
         traceback: str = "",
     ) -> None:
         """Write the row as it stands now."""
-        detail: dict[str, Any] = {"engine": self.project.engine.name}
+        detail: dict[str, Any] = {"engine": self.engine}
         if self.judged_against:
             detail["judged_against"] = self.judged_against
         if traceback:

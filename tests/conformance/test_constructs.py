@@ -1,0 +1,78 @@
+"""The same SQL on DuckDB and Spark gives the same values, construct by construct."""
+
+from __future__ import annotations
+
+import pytest
+from both_engines import same
+from constructs import AGGREGATES, CLOSE, EXPRESSIONS, NAMES_SCHEMA, QUERIES, REFUSED, ROWS_SCHEMA, WINDOWS, K
+
+from gamelake.errors import LayoutError
+from gamelake.layouts.transpile import to_spark
+from gamelake.model.schema import Schema
+
+GAPS: dict[str, str] = {}
+
+
+def cases(table):
+    return [
+        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=GAPS[name])) if name in GAPS else name
+        for name in table
+    ]
+
+
+@pytest.fixture(scope="module")
+def expressions(both):
+    return both.columns(EXPRESSIONS, "FROM v", "id")
+
+
+@pytest.fixture(scope="module")
+def aggregates(both):
+    return both.columns(AGGREGATES, "FROM v GROUP BY g", "min(id)")
+
+
+@pytest.fixture(scope="module")
+def windows(both):
+    return both.columns(WINDOWS, "FROM v", "id")
+
+
+@pytest.mark.parametrize("name", cases(EXPRESSIONS))
+def test_an_expression(expressions, name) -> None:
+    assert_same(expressions, name)
+
+
+@pytest.mark.parametrize("name", cases(AGGREGATES))
+def test_an_aggregate(aggregates, name) -> None:
+    assert_same(aggregates, name)
+
+
+@pytest.mark.parametrize("name", cases(WINDOWS))
+def test_a_window(windows, name) -> None:
+    assert_same(windows, name)
+
+
+@pytest.mark.parametrize("name", cases(QUERIES))
+def test_a_query(both, name) -> None:
+    sql, columns = QUERIES[name]
+    schema = Schema(columns)
+
+    assert both.rows("spark", sql, schema) == both.rows("duckdb", sql, schema)
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_what_would_differ_is_refused_with_line_and_hint(sql) -> None:
+    with pytest.raises(LayoutError) as refused:
+        to_spark(f"-- a comment\n{sql}", {"v": ROWS_SCHEMA, "names": NAMES_SCHEMA}, Schema((K,)))
+
+    errors = [refused.value, *refused.value.others]
+    assert any(REFUSED[sql] in error.problem for error in errors), [error.problem for error in errors]
+    assert all(error.hint and error.at and error.at.line == 2 for error in errors)
+
+
+def assert_same(found, name) -> None:
+    for engine, columns in found.items():
+        if isinstance(columns[name], Exception):
+            pytest.fail(f"{engine}: {columns[name]}")
+    assert found["duckdb"][name], "no rows to compare"
+    assert same(found["duckdb"][name], found["spark"][name], close=name in CLOSE), (
+        f"duckdb {found['duckdb'][name]}\nspark  {found['spark'][name]}"
+    )
