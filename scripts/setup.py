@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".ready"
+SPARK = VENV / ".ready-spark"
+JAVA = "openjdk-17-jre-headless"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -34,10 +36,14 @@ def main(arguments: list[str]) -> int:
     wanted = [] if find_spec("ensurepip") else ["python3-venv"]
     if "--tests" in arguments and not any(shutil.which(browser) for browser in BROWSERS):
         wanted.append("chromium")
+    if "--tests" in arguments and not java():
+        wanted.append(JAVA)
     if wanted and not install_debian(wanted):
         return 1
     if not STAMP.exists() or STAMP.read_text(encoding="utf-8") != fingerprint():
         prepare()
+    if "--tests" in arguments and (not SPARK.exists() or SPARK.read_text(encoding="utf-8") != fingerprint()):
+        add_spark()
     return 0
 
 
@@ -94,6 +100,23 @@ def prepare() -> None:
     say("compiling kernels (once)")
     run(str(VENV / "bin" / "gamelake"), "warm")
     STAMP.write_text(fingerprint(), encoding="utf-8")
+
+
+def java() -> bool:
+    """Whether there is a Java that Spark would find."""
+    home = os.environ.get("JAVA_HOME")
+    return bool(shutil.which("java") or (home and Path(home, "bin", "java").exists()))
+
+
+def add_spark() -> None:
+    """The extra that only tests of the second engine need, because it is large."""
+    say("installing pyspark (480 MB, once; about a minute on two cores)")
+    run(
+        str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(PYTHON),
+        "--constraint", "constraints.txt", "--build-constraint", "constraints.txt", pinned("pyspark"),
+        environment=uv_environment(),
+    )  # fmt: skip
+    SPARK.write_text(fingerprint(), encoding="utf-8")
 
 
 def pinned(name: str) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from gamelake.cli.doctor import java
+
 
 def findings(text: str) -> dict[str, dict[str, str]]:
     return {f"{each['area']} {each['name']}": each for each in json.loads(text)["findings"]}
@@ -15,6 +19,22 @@ def test_a_healthy_project(toy) -> None:
     assert found["store ledger"]["state"] == "ok"
     assert found["store lake"]["detail"].startswith("3 tables, ")
     assert found["pack toy"]["detail"] == "Toy game"
+
+
+@pytest.mark.parametrize(
+    ("version", "state", "detail"),
+    [
+        (None, "warn", "not installed; only for engine `spark`"),
+        (11, "warn", "version 11; engine `spark` needs 17"),
+        (21, "ok", "version 21"),
+    ],
+)
+def test_the_java_for_spark_is_shown(monkeypatch, version, state, detail) -> None:
+    monkeypatch.setattr("gamelake.engines.spark_start.java_version", lambda: version)
+
+    found = java()
+
+    assert (found.name, found.state, found.detail) == ("java", state, detail)
 
 
 def test_settings_are_listed_on_request(toy) -> None:

@@ -7,8 +7,17 @@ from both_engines import same
 from constructs import AGGREGATES, CLOSE, EXPRESSIONS, NAMES_SCHEMA, QUERIES, REFUSED, ROWS_SCHEMA, WINDOWS, K
 
 from gamelake.errors import LayoutError
+from gamelake.layouts.macros import (
+    business_day,
+    day_plus,
+    days_between,
+    latest,
+    month_text,
+    ratio,
+    whole_part,
+)
 from gamelake.layouts.transpile import to_spark
-from gamelake.model.schema import Schema
+from gamelake.model.schema import ColumnType, Schema
 
 GAPS: dict[str, str] = {}
 
@@ -25,9 +34,32 @@ def expressions(both):
     return both.columns(EXPRESSIONS, "FROM v", "id")
 
 
+MACROS = {
+    "business_day of a zone": (business_day("ts", "Asia/Ho_Chi_Minh"), ColumnType.DATE),
+    "business_day of an offset": (business_day("ts", "-03:30"), ColumnType.DATE),
+    "ratio": (ratio("n", "i"), ColumnType.DOUBLE),
+    "whole_part": (whole_part("n", "i"), ColumnType.BIGINT),
+    "days_between": (days_between("day", "CAST(ts AS DATE)"), ColumnType.BIGINT),
+    "day_plus": (day_plus("day", -29), ColumnType.DATE),
+    "month_text": (month_text("day"), ColumnType.TEXT),
+}
+
+
+@pytest.fixture(scope="module")
+def macros(both):
+    return both.columns(MACROS, "FROM v", "id")
+
+
+@pytest.mark.parametrize("name", MACROS)
+def test_a_macro(macros, name) -> None:
+    assert_same(macros, name)
+
+
 @pytest.fixture(scope="module")
 def aggregates(both):
-    return both.columns(AGGREGATES, "FROM v GROUP BY g", "min(id)")
+    return both.columns(
+        {**AGGREGATES, "latest": (latest("s", "id"), ColumnType.TEXT)}, "FROM v GROUP BY g", "min(id)"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +72,7 @@ def test_an_expression(expressions, name) -> None:
     assert_same(expressions, name)
 
 
-@pytest.mark.parametrize("name", cases(AGGREGATES))
+@pytest.mark.parametrize("name", cases([*AGGREGATES, "latest"]))
 def test_an_aggregate(aggregates, name) -> None:
     assert_same(aggregates, name)
 

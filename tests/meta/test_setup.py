@@ -30,6 +30,7 @@ def setup(monkeypatch, tmp_path):
         ("VENV", tmp_path),
         ("PYTHON", tmp_path / "bin/python"),
         ("STAMP", tmp_path / ".ready"),
+        ("SPARK", tmp_path / ".ready-spark"),
     ):
         monkeypatch.setattr(module, name, value)
     return module
@@ -76,14 +77,30 @@ def test_a_stale_stamp_prepares_again(setup, monkeypatch) -> None:
     assert called == [1]
 
 
+@pytest.mark.parametrize(("arguments", "installs"), [([], 0), (["--tests"], 1)])
+def test_only_the_tests_get_spark_and_only_once(setup, monkeypatch, arguments, installs) -> None:
+    ran = []
+    monkeypatch.setattr(setup, "run", lambda *command, **_rest: ran.append(command))
+    monkeypatch.setattr(setup, "uv_environment", dict)
+    monkeypatch.setattr(setup.shutil, "which", lambda name: f"/usr/bin/{name}")
+    setup.STAMP.write_text(setup.fingerprint(), encoding="utf-8")
+
+    assert [setup.main(arguments), setup.main(arguments)] == [0, 0]
+    assert len([command for command in ran if command[-1].startswith("pyspark==")]) == installs
+
+
 def test_without_root_the_one_line_is_printed(setup, monkeypatch, capsys) -> None:
     monkeypatch.setattr(setup.shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
     monkeypatch.setattr(setup.os, "geteuid", lambda: 1000)
     monkeypatch.setattr(setup, "find_spec", lambda _name: None)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
 
     assert setup.main(["--tests"]) == 1
     out = capsys.readouterr().out
-    assert "\n    sudo apt-get install -y --no-install-recommends python3-venv chromium\n" in out
+    assert (
+        "\n    sudo apt-get install -y --no-install-recommends python3-venv chromium openjdk-17-jre-headless\n"
+        in out
+    )
 
 
 def test_as_root_the_packages_are_installed_and_named(setup, monkeypatch, capsys) -> None:

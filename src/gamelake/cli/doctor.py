@@ -98,6 +98,21 @@ def machine() -> Iterator[Finding]:
         yield Finding(
             "machine", program, "ok" if found else "warn", found or f"not installed; only for {use}"
         )
+    yield java()
+
+
+def java() -> Finding:
+    """The Java that Spark would use."""
+    from gamelake.engines.spark_start import JAVA_HINT, LEAST_JAVA, java_version
+
+    found = java_version()
+    if found is None:
+        return Finding("machine", "java", "warn", "not installed; only for engine `spark`", "")
+    if found < LEAST_JAVA:
+        return Finding(
+            "machine", "java", "warn", f"version {found}; engine `spark` needs {LEAST_JAVA}", JAVA_HINT
+        )
+    return Finding("machine", "java", "ok", f"version {found}")
 
 
 def packages() -> Iterator[Finding]:

@@ -31,7 +31,7 @@ def placed(step: SqlStep) -> Iterator[None]:
 def _in_file(step: SqlStep, err: LayoutError) -> LayoutError:
     """An error that knows its line of the SQL, at that line of the layout."""
     line = err.at.line if err.at is not None and err.at.line is not None else 1
-    return LayoutError(err.problem, Place(step.file, step.sql_line + line - 1), err.hint)
+    return LayoutError(err.problem, step.sql_place(line), err.hint)
 
 
 def _line_naming(problem: str, sql: str) -> int:
