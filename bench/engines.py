@@ -85,7 +85,6 @@ def main() -> None:
         rows = [sorted(map(str, read(written))) for written in results.values()]
         assert rows[0] == rows[1], "the engines disagree"
         driver.close()
-    case.print()
 
 
 def read(written) -> list[dict]:

@@ -170,3 +170,26 @@ def test_reading_settings_loads_nothing_heavy():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[]\n"
     )
+
+
+def test_the_engine_and_its_table(tmp_path):
+    text = 'engine = "spark"\n[spark]\nmaster = "local[2]"\nconf = { "spark.executor.memory" = "2g" }\n'
+
+    settings = Settings.load(project(tmp_path, text))
+
+    assert (settings.engine, settings.spark.master, settings.spark.memory) == ("spark", "local[2]", None)
+    assert settings.spark.conf == {"spark.executor.memory": "2g"}
+    assert Settings.load(project(tmp_path, "")).engine == "duckdb"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('engine = "sparc"', "(engine)"),
+        ('[spark]\nmaster = "here"', "spark"),
+        ('[spark]\nmemory = "lots"', "memory needs a number and a unit"),
+        ("[spark]\ncores = 2", "cores"),
+    ],
+)
+def test_a_mistake_about_the_engine_is_named(tmp_path, text, said):
+    assert said in refusal(tmp_path, text)

@@ -144,6 +144,30 @@ def test_a_cancel_stops_what_runs(session) -> None:
     assert len(stopped) == 1
 
 
+def test_a_cancel_stops_what_is_written(session, tmp_path) -> None:
+    numbers = ", ".join(f"({n})" for n in range(1000))
+    sql = f"""WITH t AS (SELECT n FROM (VALUES {numbers}) AS v(n))
+        SELECT 'x' AS k, sum(a.n + b.n * c.n + d.n) AS n FROM t AS a, t AS b, t AS c, t AS d"""
+    cancel = Cancel()
+    stopped = []
+
+    def work() -> None:
+        try:
+            session.write(sql, PAIR, tmp_path / "a.parquet")
+        except CancelledRunError as err:
+            stopped.append(err)
+
+    with cancel.guarding(session):
+        thread = Thread(target=work)
+        thread.start()
+        while thread.is_alive():
+            cancel.ask()
+            thread.join(0.2)
+
+    assert len(stopped) == 1
+    assert list(tmp_path.rglob("*.spark")) == []
+
+
 def test_spill_of_a_dead_process_is_removed(tmp_path) -> None:
     left = tmp_path / "spill" / "duckdb-999999999"
     left.mkdir(parents=True)

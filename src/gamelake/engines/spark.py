@@ -111,7 +111,10 @@ class SparkSQLSession:
                 return
             self._stopped = True
         spark = spark_session(self._options)
-        spark.interruptTag(self._tag)
+        if self._options.remote:
+            spark.interruptTag(self._tag)
+        else:
+            spark.sparkContext.cancelJobGroup(self._tag)
 
     def close(self) -> None:
         """Forget the views in Spark."""
@@ -149,7 +152,10 @@ class SparkSQLSession:
     def _running(self, spark: Spark) -> Iterator[None]:
         with self._lock:
             self._busy, self._stopped = True, False
-        spark.addTag(self._tag)
+        if self._options.remote:
+            spark.addTag(self._tag)
+        else:
+            spark.sparkContext.setJobGroup(self._tag, "gamelake", interruptOnCancel=True)
         try:
             yield
         except GamelakeError:
@@ -161,8 +167,9 @@ class SparkSQLSession:
         finally:
             with self._lock:
                 self._busy = False
-            with suppress(Exception):  # after a lost connection there is nothing to untag
-                spark.removeTag(self._tag)
+            if self._options.remote:
+                with suppress(Exception):  # after a lost connection there is nothing to untag
+                    spark.removeTag(self._tag)
 
 
 class SparkEngine:
