@@ -15,6 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from gamelake import __version__
 from gamelake.errors import GamelakeError
+from gamelake.layouts.fingerprint import fingerprint
 from gamelake.model.steps import SqlStep
 
 if TYPE_CHECKING:
@@ -162,16 +163,20 @@ class LineageLog:
         return told
 
     def _columns(self, step: SqlStep) -> Mapping[str, list[tuple[str, str]]]:
-        """Column → (dataset, column) pairs; traced once for each text of the SQL."""
-        cache = self._project.settings.cache_folder / "lineage" / f"{step.name}-{step.fingerprint}.json"
+        """Column → (dataset, column) pairs; traced once for each text of the SQL and the schemas it reads."""
+        schemas = {name: output.schema for name, output in self._project.graph.outputs.items()}
+        key = fingerprint(step.fingerprint, *(repr(schemas[str(read)]) for read in step.inputs.values()))
+        cache = self._project.settings.cache_folder / "lineage" / f"{step.name}-{key}.json"
         try:
             found: dict[str, list[tuple[str, str]]] = json.loads(cache.read_bytes())
         except (OSError, ValueError):
-            from gamelake.layouts.lineage import column_lineage
+            from gamelake.layouts.lineage import columns_origins
 
-            schemas = {name: output.schema for name, output in self._project.graph.outputs.items()}
-            names = step.outputs[0].schema.names
-            found = {name: column_lineage(step, name, schemas) for name in names}
+            traced = columns_origins(step, schemas)
+            found = {
+                name: [(origin.dataset, origin.column) for origin in traced.get(name.lower(), [])]
+                for name in step.outputs[0].schema.names
+            }
             cache.parent.mkdir(parents=True, exist_ok=True)
             cache.write_text(json.dumps(found), encoding="utf-8")
         return found
