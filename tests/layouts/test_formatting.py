@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gamelake.errors import LayoutError
@@ -148,6 +148,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=30), st.sampled_from([" ", "", "  ", "\n"]))
+@example(["\n", "\n", "select"], " ")
 def test_any_sql_keeps_its_fingerprint(pieces, between) -> None:
     sql = between.join(pieces)
 

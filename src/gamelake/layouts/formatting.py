@@ -116,7 +116,7 @@ def tidy_sql(sql: str) -> str:
         if found.lastgroup not in {"word", "end"} and piece.strip():
             before = piece
         made.append(piece)
-    text = "".join(made).rstrip()
+    text = "".join(made).rstrip().lstrip("\n")  # lines that only now became empty
     while text.endswith(";") and not _ends_in_comment(text):
         text = text[:-1].rstrip()
     return f"{text}\n" if text else ""
