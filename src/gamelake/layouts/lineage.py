@@ -32,14 +32,6 @@ class Origin:
         return dict(vars(self))
 
 
-def column_lineage(step: SqlStep, column: str, schemas: Mapping[str, Schema]) -> list[tuple[str, str]]:
-    """(dataset, column) pairs behind one output column; empty when the column is made of constants.
-
-    `schemas` holds the columns of each input by dataset name. Filters and joins are not counted.
-    """
-    return [(origin.dataset, origin.column) for origin in column_origins(step, column, schemas)]
-
-
 def column_origins(step: SqlStep, column: str, schemas: Mapping[str, Schema]) -> list[Origin]:
     """What one output column is computed from, through CTEs, unions, windows and stars; in order of dataset."""
     return columns_origins(step, schemas).get(column.lower(), [])

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from gamelake.ledger.rows import SliceVersion
     from gamelake.model.names import DatasetName
     from gamelake.model.schema import Schema
-    from gamelake.model.slices import Slice
     from gamelake.pipeline.project import Project
 
 _BATCH_ROWS = 64 * 1024
@@ -148,11 +147,6 @@ def parse_as_of(project: Project, text: str | None) -> Mapping[str, Any]:
         problem = f"`{text}` is neither a run id nor a time"
         raise UserError(problem, hint="write `2026-02-16T20:00`, or a run id from `gamelake status`") from err
     return {"at": (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(project.settings.zone))).astimezone(UTC)}
-
-
-def slices_as_of(project: Project, dataset: str, as_of: str | None) -> dict[Slice, SliceVersion]:
-    """Slice versions of a dataset now, or as of a time or run."""
-    return project.ledger.as_of(dataset, **parse_as_of(project, as_of))
 
 
 def _forgotten(versions: Iterable[SliceVersion]) -> str | None:

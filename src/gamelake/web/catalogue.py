@@ -10,7 +10,6 @@ from gamelake.model.checks import Severity
 from gamelake.model.names import DatasetName, Layer
 from gamelake.model.runs import SliceState
 from gamelake.model.slices import Slice
-from gamelake.model.steps import SqlStep
 from gamelake.present import formats
 from gamelake.web.graph import Drawing, Node, draw
 from gamelake.web.models import (
@@ -303,8 +302,3 @@ def _version(row: SliceVersion, current: dict[Slice, SliceVersion]) -> VersionIn
         current=newest is not None and newest.version == row.version,
         inputs={dataset: dict(slices) for dataset, slices in row.inputs.items()},
     )
-
-
-def step_sql(step: Step) -> str | None:
-    """The SQL as written; None for a step written in Python."""
-    return step.sql if isinstance(step, SqlStep) else None

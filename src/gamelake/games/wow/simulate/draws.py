@@ -61,6 +61,3 @@ class Draws:
 
     def pick(self, values: Sequence[T]) -> T:
         return values[int(self._random() * len(values))]
-
-    def shuffled(self, values: Sequence[T]) -> list[T]:
-        return [value for _, _, value in sorted((self._random(), i, value) for i, value in enumerate(values))]
