@@ -141,7 +141,7 @@ class World:
 
 def open_ledger(folder: Path) -> Ledger:
     """The folder's ledger, with real time and ids."""
-    return Ledger.open(folder / "ledger.db", clock=SystemClock(), ids=SystemIds())
+    return Ledger.open(folder / "ledger.db", clock=SystemClock(), ids=SystemIds(), lake=folder / "lake")
 
 
 @contextmanager
@@ -149,7 +149,7 @@ def open_world(
     folder: Path, *, clock: Clock | None = None, ids: Ids | None = None, keep_snapshots: int = 10
 ) -> Iterator[World]:
     clock, ids = clock or SystemClock(), ids or SystemIds()
-    ledger = Ledger.open(folder / "ledger.db", clock=clock, ids=ids)
+    ledger = Ledger.open(folder / "ledger.db", clock=clock, ids=ids, lake=folder / "lake")
     lake = Lake(folder / "lake", clock=clock, recorded=ledger.has_receipt, keep_snapshots=keep_snapshots)
     world = World(folder, ledger, lake, clock, ids)
     try:

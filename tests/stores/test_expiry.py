@@ -1,7 +1,6 @@
 """Snapshots go, receipts the ledger needs stay, and the table's state is the same before and after."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -140,20 +139,6 @@ def test_iceberg_readers_see_the_same_rows(world):
     assert [column.name for column in OUTPUT.schema.columns] == [
         field.name for field in table.schema().fields
     ]
-
-
-def test_a_moved_or_copied_lake_says_so(world, tmp_path):
-    world.publish(world.stage(NIGHT, [1]))
-    shutil.copytree(tmp_path, tmp_path.with_name("copy"))
-    copy = Lake(tmp_path.with_name("copy") / "lake", clock=world.clock)
-
-    with pytest.raises(StoreError) as caught:
-        copy.files(DATASET)
-
-    assert str(caught.value) == (
-        f"{copy.folder}: the lake was made in `{world.lake.folder}`, and its files name that place\n\n"
-        "hint: move the project folder back there, or import again here"
-    )
 
 
 def test_a_lake_may_be_reached_by_another_path(world, tmp_path):

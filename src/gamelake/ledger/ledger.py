@@ -25,10 +25,13 @@ class Ledger(RunLog, SliceBook, CheckLog, EventLog, LeaseBook):
     """
 
     @classmethod
-    def open(cls, path: Path, *, clock: Clock, ids: Ids, lease_seconds: float = 30.0) -> Self:
+    def open(
+        cls, path: Path, *, clock: Clock, ids: Ids, lease_seconds: float = 30.0, lake: Path | None = None
+    ) -> Self:
         """Open the ledger file, creating or migrating it first.
 
-        `lease_seconds` is how long a running run may stay silent before it counts as dead.
+        `lease_seconds` is how long a running run may stay silent before it counts as dead. `lake` is the folder the
+        lake is in now: files that were recorded while it was elsewhere are told as they lie there.
         """
         database = Database(path)
         try:
@@ -36,7 +39,8 @@ class Ledger(RunLog, SliceBook, CheckLog, EventLog, LeaseBook):
         except BaseException:
             database.close()
             raise
-        return cls(database, clock, ids, lease_seconds=lease_seconds)
+        folder = "" if lake is None else str(lake.absolute())
+        return cls(database, clock, ids, lease_seconds=lease_seconds, lake=folder)
 
     def __enter__(self) -> Self:
         return self

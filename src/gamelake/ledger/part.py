@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 class LedgerPart:
     """Base of the parts a `Ledger` is made of: a database, a clock and ids."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids, *, lease_seconds: float = 30.0) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, ids: Ids, *, lease_seconds: float = 30.0, lake: str = ""
+    ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
         self._lease_seconds = lease_seconds
+        self._lake = lake
 
     def _event(self, connection: sa.Connection, kind: str, run_id: str | None, data: dict[str, Any]) -> int:
         """Append an event in the caller's transaction: it is seen when, and only if, the change is."""

@@ -10,6 +10,7 @@ from gamelake.errors import NotFoundError, OperatorError
 from gamelake.ledger.part import LedgerPart
 from gamelake.ledger.rows import SliceStateRow, SliceVersion
 from gamelake.ledger.tables import receipts, slice_states, slice_versions
+from gamelake.model.names import moved_path
 from gamelake.model.runs import SliceState
 from gamelake.model.slices import Slice
 
@@ -59,7 +60,7 @@ class SliceBook(LedgerPart):
             receipts.c.published_at.desc(), slice_versions.c.version.desc(), slice_versions.c.slice
         ).limit(limit)
         with self._database.read() as connection:
-            return [_version_row(row) for row in connection.execute(query).mappings()]
+            return [self._version(row) for row in connection.execute(query).mappings()]
 
     def as_of(
         self, dataset: str, *, at: datetime | None = None, run_id: str | None = None
@@ -81,7 +82,7 @@ class SliceBook(LedgerPart):
             receipts.c.published_at, slice_versions.c.slice
         )
         with self._database.read() as connection:
-            return [_version_row(row) for row in connection.execute(query).mappings()]
+            return [self._version(row) for row in connection.execute(query).mappings()]
 
     def datasets(self) -> list[str]:
         """Names of all datasets that were ever published, sorted."""
@@ -133,8 +134,14 @@ class SliceBook(LedgerPart):
         )
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(slice_versions.c.slice)).mappings()
-            found = [_version_row(row) for row in rows]
+            found = [self._version(row) for row in rows]
         return {row.slice: row for row in found}
+
+    def _version(self, row: sa.RowMapping) -> SliceVersion:
+        files: Iterable[str] = row["files"]
+        if self._lake:
+            files = (moved_path(self._lake, row["dataset"], file) for file in files)
+        return SliceVersion(**{**row, "slice": Slice.parse(row["slice"]), "files": tuple(files)})
 
     def _moment_of(self, run_id: str) -> datetime:
         published = sa.select(sa.func.max(receipts.c.published_at)).where(receipts.c.run_id == run_id)
@@ -243,10 +250,6 @@ def _values(receipt: Receipt, part: PublishedSlice) -> dict[str, Any]:
         "fingerprint": part.fingerprint,
         "inputs": {dataset: dict(read) for dataset, read in part.inputs.items()},
     }
-
-
-def _version_row(row: sa.RowMapping) -> SliceVersion:
-    return SliceVersion(**{**row, "slice": Slice.parse(row["slice"]), "files": tuple(row["files"])})
 
 
 def _state_row(row: sa.RowMapping) -> SliceStateRow:

@@ -55,3 +55,16 @@ class DatasetName:
 
     def __str__(self) -> str:
         return f"{self.pack}.{self.layer.value}.{self.name}"
+
+
+def moved_path(lake: str, dataset: str, recorded: str) -> str:
+    """Where a file of a table lies now that its lake is at `lake`, whatever folder the lake was in when it was written.
+
+    >>> moved_path("/new/lake", "wow.gold.fact", "/old/lake/wow/gold/fact/data/r1/a.parquet")
+    '/new/lake/wow/gold/fact/data/r1/a.parquet'
+    """
+    home = f"/{dataset.replace('.', '/')}/"
+    if recorded.startswith(f"{lake}{home}"):
+        return recorded
+    _, found, rest = recorded.rpartition(home)
+    return f"{lake}{home}{rest}" if found else recorded

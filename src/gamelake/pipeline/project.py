@@ -70,7 +70,13 @@ class Project:
         mistakes = examine_all(layouts, graph.outputs, settings.cache_folder)
         if mistakes:
             raise LayoutError.all_of(mistakes)
-        ledger = Ledger.open(settings.ledger_file, clock=clock, ids=ids, lease_seconds=settings.lease_seconds)
+        ledger = Ledger.open(
+            settings.ledger_file,
+            clock=clock,
+            ids=ids,
+            lease_seconds=settings.lease_seconds,
+            lake=settings.lake_folder,
+        )
         lake = Lake(
             settings.lake_folder,
             clock=clock,

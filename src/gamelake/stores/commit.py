@@ -103,7 +103,7 @@ class Commit:
 
     def _try(self) -> Receipt:
         table = self._lake.iceberg_table(self._blank.dataset)
-        head = parse_head(self._blank.dataset, table.metadata_location)
+        head = parse_head(self._lake.folder, self._blank.dataset, table.metadata_location)
         known = head.find_receipt(self._blank.id)
         if known is not None:
             return known
@@ -113,7 +113,7 @@ class Commit:
         )
         transaction = SteadyTransaction(table)
         evolve(transaction, self._output, head)
-        self._replace_files(table, transaction, state, self._summary(receipt, head))
+        self._replace_files(table, transaction, head, self._summary(receipt, head))
         keep = self._lake.keep_snapshots
         expire(
             transaction, self._lake, head, state, most=2 * keep - 1, keep=keep - 1
@@ -123,23 +123,24 @@ class Commit:
         return receipt
 
     def _replace_files(
-        self, table: Table, transaction: Transaction, state: TableState, summary: dict[str, str]
+        self, table: Table, transaction: Transaction, head: TableHead, summary: dict[str, str]
     ) -> None:
         before: set[str] = set()
         after: dict[str, StagedSlice] = {}
         for part in self._slices:
-            known = state.slices.get(part.slice)
+            known = head.state.slices.get(part.slice)
             before |= set(known.files) if known else set()
             after |= {file.path: part for file in part.files}
         files = DataFiles(transaction.table_metadata, self._output)
         added = [
-            files.entry(part.slice, path, self._footers[path])
+            files.entry(part.slice, path, self._footers[path], head.recorded(path))
             for path, part in after.items()
             if path not in before
         ]
         partitions = {files.partition(part.slice) for part in self._slices}
         change = ReplaceFiles(transaction, table.io, summary)
-        missing = change.replace(partitions, before - after.keys(), added)
+        removed = {head.recorded(path) for path in before - after.keys()}
+        missing = change.replace(partitions, removed, added)
         if missing:
             problem = f"table `{self._blank.dataset}` lacks {len(missing)} files that its receipts name"
             hint = "something else than gamelake changed the table: roll it back with that tool"

@@ -2,6 +2,10 @@
 
 The catalogue names one metadata file per table; that file never changes once written, so whatever is
 derived from one head is one consistent state.
+
+Iceberg's files name each other by absolute paths. A lake that was moved or copied keeps them as they are: what is
+recorded is read as the place in which the table's folder lies now, so nothing is rewritten and a copy never touches
+its original.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gamelake.errors import Place, StoreError
+from gamelake.model.names import moved_path
 from gamelake.model.schema import Column, ColumnType, Schema
 from gamelake.stores import receipts as words
 from gamelake.stores.receipts import TableState, fold, parse_index, parse_receipt
@@ -61,7 +66,8 @@ class TableHead:
 
     dataset: str
     metadata_file: str
-    root: str
+    root: str  # folder of the table as it is reached now
+    recorded_root: str  # the same as Iceberg's files have it: where it was when the table was made
     properties: Mapping[str, str]
     snapshots: tuple[SnapshotHead, ...]  # by sequence, newest last
     current_snapshot: int | None
@@ -125,6 +131,11 @@ class TableHead:
         self._compare_file_count(state)
         return state
 
+    def recorded(self, path: str) -> str:
+        """The path of a file of the table as Iceberg's files have it."""
+        below = path.removeprefix(f"{self.root}/")
+        return path if below == path else f"{self.recorded_root}/{below}"
+
     def side_files(self) -> set[str]:
         """Absolute paths of receipt and index files this head refers to."""
         names = {snapshot.summary.get(words.RECEIPT_FILE) for snapshot in self.snapshots}
@@ -156,7 +167,7 @@ class StaleHeadError(Exception):
 
 
 def table_locations(folder: Path) -> dict[str, str]:
-    """Dataset → its newest metadata file, for all tables; empty when there is no lake yet."""
+    """Dataset → its newest metadata file as the catalogue has it, for all tables; empty when there is no lake yet."""
     query = (
         "SELECT table_namespace || '.' || table_name, metadata_location FROM iceberg_tables"
         " WHERE catalog_name = ? ORDER BY 1"
@@ -164,15 +175,25 @@ def table_locations(folder: Path) -> dict[str, str]:
     return dict(_catalog_rows(folder, query, CATALOG_NAME))
 
 
+def earlier_homes(folder: Path) -> list[str]:
+    """Folders the lake was in when some of its tables were made, other than the one it is in now."""
+    found = set()
+    for dataset, location in table_locations(folder).items():
+        lake, home, _ = location.removeprefix("file://").rpartition(f"/{dataset.replace('.', '/')}/")
+        if home and lake != str(folder):
+            found.add(lake)
+    return sorted(found, key=len, reverse=True)
+
+
 def table_location(folder: Path, dataset: str) -> str | None:
-    """The table's newest metadata file; None when there is no such table."""
+    """The table's newest metadata file, where it lies now; None when there is no such table."""
     namespace, _, name = dataset.rpartition(".")
     query = (
         "SELECT metadata_location FROM iceberg_tables"
         " WHERE catalog_name = ? AND table_namespace = ? AND table_name = ?"
     )
     rows = _catalog_rows(folder, query, CATALOG_NAME, namespace, name)
-    return str(rows[0][0]) if rows else None
+    return moved_path(str(folder), dataset, _plain(rows[0][0])) if rows else None
 
 
 def read_head(folder: Path, dataset: str, known: TableHead | None = None) -> TableHead | None:
@@ -184,31 +205,19 @@ def read_head(folder: Path, dataset: str, known: TableHead | None = None) -> Tab
             return None
         if known is not None and known.metadata_file == location:
             return known
-        _refuse_moved(folder, dataset, location)
         try:
-            return parse_head(dataset, location)
+            return parse_head(folder, dataset, location)
         except StaleHeadError:
             continue
     problem = f"the newest metadata file of table `{dataset}` is missing"
     raise StoreError(problem, Place(location), hint="restore the lake folder from a backup")
 
 
-def _refuse_moved(folder: Path, dataset: str, location: str) -> None:
-    """A lake's files name each other by absolute paths; a copy would write into the original's folders."""
-    if location.startswith(f"{folder}/"):
-        return
-    made = Path(location).parents[1 + len(dataset.split("."))]
-    if made.resolve() != folder.resolve():
-        problem = f"the lake was made in `{made}`, and its files name that place"
-        raise StoreError(
-            problem, Place(str(folder)), hint="move the project folder back there, or import again here"
-        )
-
-
-def parse_head(dataset: str, metadata_file: str) -> TableHead:
-    """Read one metadata file; StaleHeadError when it is gone."""
+def parse_head(folder: Path, dataset: str, location: str) -> TableHead:
+    """Read one metadata file of a table of the lake in `folder`; StaleHeadError when it is gone."""
+    metadata_file = moved_path(str(folder), dataset, _plain(location))
     try:
-        body = json.loads(Path(metadata_file.removeprefix("file://")).read_bytes())
+        body = json.loads(Path(metadata_file).read_bytes())
     except FileNotFoundError as error:
         raise StaleHeadError(metadata_file) from error
     except ValueError as error:
@@ -229,8 +238,9 @@ def parse_head(dataset: str, metadata_file: str) -> TableHead:
     tagged = {ref["snapshot-id"] for ref in body.get("refs", {}).values() if ref["type"] == "tag"}
     return TableHead(
         dataset=dataset,
-        metadata_file=metadata_file.removeprefix("file://"),
-        root=body["location"].removeprefix("file://"),
+        metadata_file=metadata_file,
+        root=str(folder.joinpath(*dataset.split("."))),
+        recorded_root=_plain(body["location"]),
         properties=body.get("properties", {}),
         snapshots=tuple(sorted(snapshots, key=lambda snapshot: snapshot.sequence)),
         current_snapshot=body.get("current-snapshot-id"),
@@ -260,3 +270,7 @@ def _foreign(head: TableHead, snapshot: SnapshotHead) -> StoreError:
     problem = f"table `{head.dataset}` was changed by something else than gamelake (snapshot {snapshot.id})"
     hint = "roll the table back to the snapshot before it, with the tool that wrote it"
     return StoreError(problem, Place(head.metadata_file), hint)
+
+
+def _plain(location: str) -> str:
+    return location.removeprefix("file://")

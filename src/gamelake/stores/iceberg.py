@@ -46,7 +46,8 @@ from gamelake import failpoints
 from gamelake.model.schema import ColumnType
 from gamelake.stores.drift import evolution
 from gamelake.stores.footers import slice_values
-from gamelake.stores.heads import BUSY_SECONDS, CATALOG_FILE, CATALOG_NAME
+from gamelake.stores.heads import BUSY_SECONDS, CATALOG_FILE, CATALOG_NAME, earlier_homes
+from gamelake.stores.local_io import EARLIER_HOMES, LAKE_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,7 +92,11 @@ class LakeCatalog(SqlCatalog):
             CATALOG_NAME,
             uri=f"sqlite:///{file}?timeout={BUSY_SECONDS:.0f}",
             warehouse=str(folder),
-            **{"py-io-impl": "gamelake.stores.local_io.LocalFileIO"},
+            **{
+                "py-io-impl": "gamelake.stores.local_io.LocalFileIO",
+                LAKE_FOLDER: str(folder),
+                EARLIER_HOMES: "\n".join(earlier_homes(folder)),
+            },
         )
 
     @staticmethod
@@ -173,12 +178,12 @@ class DataFiles:
         self._plan = compute_statistics_plan(schema, metadata.properties)
         self._ids = parquet_path_to_id_mapping(schema)
 
-    def entry(self, for_slice: Slice, path: str, footer: pq.FileMetaData) -> DataFile:
-        """One file of a slice."""
+    def entry(self, for_slice: Slice, path: str, footer: pq.FileMetaData, recorded: str) -> DataFile:
+        """One file of a slice; `recorded` is its path as the table's files name it."""
         statistics = data_file_statistics_from_parquet_metadata(footer, self._plan, self._ids)
         file = DataFile.from_args(
             content=DataFileContent.DATA,
-            file_path=path,
+            file_path=recorded,
             file_format=FileFormat.PARQUET,
             partition=self.partition(for_slice),
             file_size_in_bytes=Path(path).stat().st_size,

@@ -16,40 +16,56 @@ if TYPE_CHECKING:
     from pyiceberg.io import InputStream, OutputStream
 
 
+LAKE_FOLDER = "gamelake.lake-folder"  # where the lake is now
+EARLIER_HOMES = "gamelake.earlier-homes"  # where it was when some of its tables were made, one folder a line
+
+
 class LocalFileIO(FileIO):
     """Plain files; what is written is on the disk before `close` returns.
 
-    A catalogue that survives a power cut must not name metadata that did not.
+    A catalogue that survives a power cut must not name metadata that did not. Paths into a folder the lake was in
+    before are taken for the same paths in the one it is in now.
     """
 
     def new_input(self, location: str) -> InputFile:
-        return _LocalFile(location)
+        return _LocalFile(location, self._path(location))
 
     def new_output(self, location: str) -> OutputFile:
-        return _LocalFile(location)
+        return _LocalFile(location, self._path(location))
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
-        path = location if isinstance(location, str) else location.location
-        Path(_path(path)).unlink()
+        self._path(location if isinstance(location, str) else location.location).unlink()
+
+    def _path(self, location: str) -> Path:
+        path = location.removeprefix("file://")
+        now = self.properties.get(LAKE_FOLDER, "")
+        if not path.startswith(f"{now}/"):
+            for before in filter(None, self.properties.get(EARLIER_HOMES, "").split("\n")):
+                if path.startswith(f"{before}/"):
+                    return Path(now + path[len(before) :])
+        return Path(path)
 
 
 class _LocalFile(InputFile, OutputFile):
+    def __init__(self, location: str, path: Path) -> None:
+        super().__init__(location)
+        self._path = path
+
     def __len__(self) -> int:
-        return Path(_path(self.location)).stat().st_size
+        return self._path.stat().st_size
 
     def exists(self) -> bool:
-        return Path(_path(self.location)).is_file()
+        return self._path.is_file()
 
     def open(self, seekable: bool = True) -> InputStream:  # noqa: ARG002, FBT001, FBT002 – pyiceberg's signature
-        return cast("InputStream", Path(_path(self.location)).open("rb"))
+        return cast("InputStream", self._path.open("rb"))
 
     def to_input_file(self) -> InputFile:
         return self
 
     def create(self, overwrite: bool = False) -> OutputStream:  # noqa: FBT001, FBT002 – pyiceberg's signature
-        path = Path(_path(self.location))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return _DurableStream(path.open("wb" if overwrite else "xb"))
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        return _DurableStream(self._path.open("wb" if overwrite else "xb"))
 
 
 class _DurableStream:
@@ -107,7 +123,3 @@ def _sync(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _path(location: str) -> str:
-    return location.removeprefix("file://")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gamelake import failpoints
-from gamelake.model.names import DatasetName
+from gamelake.model.names import DatasetName, moved_path
 from gamelake.model.publish import StagedFile, StagedSlice
 from gamelake.model.steps import Output
 from gamelake.stores.base import lease_name
@@ -161,20 +161,24 @@ def referred_files(lake: Lake, ledger: Ledger, dataset: str, *, keep_versions: i
     """Absolute paths of everything of one table that must stay, staged files of live runs apart."""
     head = lake.head(dataset)
     table = lake.iceberg_table(dataset)
-    referred = {head.metadata_file, _plain(table.metadata_location), *head.side_files()}
-    referred |= {_plain(entry.metadata_file) for entry in table.metadata.metadata_log}
+
+    def lies(location: str) -> str:
+        return moved_path(str(lake.folder), dataset, location.removeprefix("file://"))
+
+    referred = {head.metadata_file, lies(table.metadata_location), *head.side_files()}
+    referred |= {lies(entry.metadata_file) for entry in table.metadata.metadata_log}
     referred |= {file for part in head.state.slices.values() for file in part.files}
     referred |= {file for receipt in head.receipts() for part in receipt.slices for file in part.files}
     seen: set[str] = set()
     for snapshot in table.snapshots():
-        referred.add(_plain(snapshot.manifest_list))
+        referred.add(lies(snapshot.manifest_list))
         for manifest in snapshot.manifests(table.io):
             if manifest.manifest_path in seen:
                 continue
             seen.add(manifest.manifest_path)
-            referred.add(_plain(manifest.manifest_path))
+            referred.add(lies(manifest.manifest_path))
             entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
-            referred |= {_plain(entry.data_file.file_path) for entry in entries}
+            referred |= {lies(entry.data_file.file_path) for entry in entries}
     for versions in _by_slice(ledger.versions(dataset)):
         referred |= {file for version in versions[:keep_versions] for file in version.files}
     return referred
@@ -277,7 +281,3 @@ def _merge(
     merged = StagedFile(str(target), part.rows, target.stat().st_size)
     inputs = known.inputs if known is not None and known.version == part.version else part.inputs
     return StagedSlice(part.slice, (merged,), part.rows, part.content_hash, part.fingerprint, inputs)
-
-
-def _plain(location: str) -> str:
-    return location.removeprefix("file://")
