@@ -36,6 +36,8 @@ def settle(
 ) -> tuple[int, int]:
     """Give everybody a place, and farm bots a farm with which they come and go; (cafés, carrier addresses)."""
     kind = columns["kind"]
+    if (kind == Kind.FARM_BOT).sum() < scenario.farm_size[0]:
+        kind[kind == Kind.FARM_BOT] = Kind.LONE_BOT  # too few for one farm
     shares = (0.12, scenario.on_carriers, scenario.cafe_guests, scenario.open_cafe_guests, 0.012, 0.009, 0.02)
     places = (
         Place.FAMILY,
@@ -53,7 +55,7 @@ def settle(
     place[kind == Kind.FARM_BOT] = Place.FARM
     place[0] = Place.HOME
     spot = np.zeros(len(kind), dtype=np.int64)
-    for each, size in {Place.FAMILY: 3, Place.OPEN_CAFE: 60, Place.DORM: 9}.items():
+    for each, size in {Place.FAMILY: 3, Place.OPEN_CAFE: 110, Place.DORM: 9}.items():
         at = np.flatnonzero(place == each)
         spot[at] = np.arange(len(at)) // size
     for testers, size in ((False, 7), (True, 9)):  # ten and more at an office, but seven on production
