@@ -9,7 +9,7 @@ import numpy as np
 
 from gamelake.games.draws import generator
 from gamelake.games.l2m.simulate import catalog
-from gamelake.games.l2m.simulate.kinds import Kind, Place, arrivals
+from gamelake.games.l2m.simulate.kinds import NEVER, Kind, Place, arrivals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,8 @@ def settle(
     """Give everybody a place, and farm bots a farm with which they come and go; (cafés, carrier addresses)."""
     kind = columns["kind"]
     if (kind == Kind.FARM_BOT).sum() < scenario.farm_size[0]:
-        kind[kind == Kind.FARM_BOT] = Kind.LONE_BOT  # too few for one farm
+        few = kind == Kind.FARM_BOT  # for one farm, so each stays alone, and is there from the start
+        kind[few], columns["arrival"][few], columns["departure"][few] = Kind.LONE_BOT, -20, NEVER
     shares = (0.12, scenario.on_carriers, scenario.cafe_guests, scenario.open_cafe_guests, 0.012, 0.009, 0.02)
     places = (
         Place.FAMILY,
