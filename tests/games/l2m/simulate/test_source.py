@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -224,14 +224,14 @@ def test_wrong_arguments_are_refused_before_anything_is_written(tmp_path):
     (tmp_path / "full" / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(UserError, match=r"`--out .*full` is not empty"):
         simulator().write(tmp_path / "full")
-    for settings, message in (
+    for wrong, message in (
         ({"users": 0}, "`--users 0` is outside 1 to 8388608"),
         ({"days": 5001}, "`--days 5001` is outside 1 to 5000"),
         ({"scale": 0}, "`--scale 0` is outside 0.1 to 100"),
         ({"scenario": "hrad"}, "`--scenario hrad` is not known, expected one of: easy, default, hard"),
     ):
         with pytest.raises(UserError) as refused:
-            simulator(**settings)
+            simulator(**wrong)
         assert message in str(refused.value)
 
 
@@ -250,6 +250,7 @@ def test_the_command_tells_what_it_wrote(tmp_path):
     assert f"{told['rows']['etl_login']:,}" in shown.stdout
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(0, 50), min_size=1, max_size=4),
     st.lists(st.tuples(st.integers(0, 3), st.integers(-40, 40)), max_size=40),
@@ -269,6 +270,7 @@ def test_a_spending_takes_what_is_there(owned, wishes):
     assert purse[:, 0].tolist() == now
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(-(10**17), 10**17), min_size=1), st.lists(st.integers(1, 2**32 - 1), min_size=1))
 def test_numbers_become_the_texts_and_decimals_they_stand_for(amounts, numbers):
     assert units(np.array(amounts), AMOUNT).to_pylist() == [Decimal(each).scaleb(-4) for each in amounts]
