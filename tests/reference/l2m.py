@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, getcontext
+from decimal import ROUND_HALF_UP, Decimal
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -17,7 +17,6 @@ LOGS = (
     *("etl_increase_money", "etl_decrease_money", "etl_recharge"),
 )
 DIGITS = Decimal("0.0001")
-getcontext().prec = 60
 
 
 def half_up(value):
