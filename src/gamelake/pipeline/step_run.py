@@ -371,8 +371,9 @@ class StepRun:
             if staged:
                 with self._publishing:  # else batches at once would poll for the table's lease
                     self._publisher.publish(output, staged, self._step.name)
-        for slice_candidates in candidates:
-            self._count(slice_candidates)
+        with self._publishing:  # batches at once add to one result
+            for slice_candidates in candidates:
+                self._count(slice_candidates)
         self._tell("step_progress")
 
     def _is_read_unchanged(self, candidates: Sequence[Candidate]) -> bool:
