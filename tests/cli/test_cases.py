@@ -212,3 +212,5 @@ def test_a_table_folded_from_slices_is_tested_as_a_whole(project) -> None:
     done = project("test", "over_time")
 
     assert (done.code, done.err.strip()) == (0, "1 test, 1 passed"), done.out
+    traced = project.ok("lineage", "mine.gold.over_time", "--column", "best")
+    assert "mine.gold.over_time__delta  best    the fold of its slices" in traced

@@ -207,7 +207,7 @@ def show_column(
         (
             edge.origin.dataset,
             edge.origin.column,
-            f"{edge.origin.file}:{edge.origin.line}",
+            f"{edge.origin.file}:{edge.origin.line}" if edge.origin.file else "the fold of its slices",
             f"{edge.dataset}.{edge.column}",
         )
         for edge in history
