@@ -193,3 +193,10 @@ def test_the_engine_and_its_table(tmp_path):
 )
 def test_a_mistake_about_the_engine_is_named(tmp_path, text, said):
     assert said in refusal(tmp_path, text)
+
+
+def test_connections_outside_of_a_profile_are_shown_the_way(tmp_path):
+    said = refusal(tmp_path, '\n[connections.gds]\nkind = "postgres"\n')
+
+    assert said.startswith("/gamelake.toml:2 (connections): table `[connections]` belongs to no pack")
+    assert said.endswith("hint: connections belong to a profile: `[profiles.dev.connections.NAME]`")

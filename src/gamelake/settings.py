@@ -361,7 +361,10 @@ def _misplaced(
             problem = (
                 f"table `[{key}]` belongs to no pack of this project: {', '.join(map(str, packs)) or 'none'}"
             )
-            errors.append(LayoutError(problem, _place(file, text, key), did_you_mean(key, map(str, packs))))
+            hint = did_you_mean(key, map(str, packs))
+            if key == "connections":
+                hint = f"connections belong to a profile: `[{PROFILES}.dev.connections.NAME]`"
+            errors.append(LayoutError(problem, _place(file, text, key), hint))
         if key in known:
             problem = f"`{key}` is a table, expected a value"
             errors.append(
@@ -408,7 +411,7 @@ def _line_of(text: str, key: str) -> int | None:
     """Line where the top-level key or table is written; None when it is not in the file."""
     for number, line in enumerate(text.splitlines(), start=1):
         head = line.partition("=")[0].strip().strip("[]\"' ")
-        if head == key:
+        if head == key or (line.lstrip().startswith("[") and head.startswith(f"{key}.")):
             return number
     return None
 

@@ -179,3 +179,38 @@ def test_other_engines_are_refused_by_name(project) -> None:
 
     assert done.code == 2
     assert "unknown engine `duckbd`, expected one of: duckdb" in done.err
+
+
+FOLDED = """/* ---
+description: Best score over time
+inputSources: [{name: scores, dataset: toy.bronze.scores}]
+outputs:
+  - {mode: scd2, slice: [day], grain: [player], schema: {day: date, player: text, best: bigint}}
+--- */
+SELECT day, player, max(score) AS best FROM scores GROUP BY day, player
+"""
+FOLDED_TEST = """layout: mine.gold.over_time
+tests:
+  - name: a better score ends the one before
+    slice: {day: 2026-01-02}
+    inputs: {scores: [{player: ann, score: 5}, {player: bob, score: 1}]}
+    prior: [{day: 2026-01-01, player: ann, best: 3}, {day: 2026-01-01, player: bob, best: 1}]
+    expect:
+      rows:
+        - {player: ann, best: 3, valid_from: 2026-01-01, valid_to: 2026-01-02, is_current: false}
+        - {player: ann, best: 5, valid_from: 2026-01-02, is_current: true}
+        - {player: bob, best: 1, valid_from: 2026-01-01, is_current: true}
+"""
+
+
+def test_a_table_folded_from_slices_is_tested_as_a_whole(project) -> None:
+    folder = Path(project.folder) / "layouts" / "mine" / "gold"
+    folder.mkdir(parents=True)
+    (folder / "over_time.sql").write_text(FOLDED)
+    write(project, FOLDED_TEST, "over_time")
+
+    done = project("test", "over_time")
+
+    assert (done.code, done.err.strip()) == (0, "1 test, 1 passed"), done.out
+    traced = project.ok("lineage", "mine.gold.over_time", "--column", "best")
+    assert "mine.gold.over_time__delta  best    the fold of its slices" in traced

@@ -99,7 +99,24 @@ def test_ensuring_a_table_again_changes_nothing(store):
     assert list(store.files(DATASET)) == [NIGHT]
 
 
+def test_a_table_that_took_nothing_yet_is_made_anew(store):
+    columns = (
+        Column("raid_date", ColumnType.DATE, nullable=False),
+        Column("team", ColumnType.TEXT, nullable=False),
+        Column("score", ColumnType.DOUBLE),
+    )
+    changed = Output(OUTPUT.dataset, Schema(columns), slice_columns=("raid_date",))
+
+    store.ensure_table(changed)
+
+    assert store.schema(DATASET).names == ("raid_date", "team", "score")
+    store.ensure_table(OUTPUT)
+    commit(store, stage(store, NIGHT, [1]))
+    assert list(store.files(DATASET)) == [NIGHT]
+
+
 def test_every_drift_of_a_schema_is_named_at_once(store):
+    commit(store, stage(store, NIGHT, [1]))
     columns = (
         Column("raid_date", ColumnType.DATE, nullable=False),
         Column("team", ColumnType.TEXT, nullable=False),
@@ -347,6 +364,7 @@ def test_an_output_that_evolves_changes_the_table_with_its_commit_and_takes_olde
     ids=["required", "another type"],
 )
 def test_what_is_no_evolution_is_drift_all_the_same(store, column):
+    commit(store, stage(store, NIGHT, [1]))
     columns = {known.name: known for known in OUTPUT.schema.columns} | {column.name: column}
     changed = replace(OUTPUT, schema=Schema(tuple(columns.values())), evolve=True)
 

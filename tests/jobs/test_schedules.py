@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gamelake.clock import FixedClock
-from gamelake.errors import LayoutError
-from gamelake.jobs.schedules import latest_due, next_due, outlook, tick
+from gamelake.clock import FixedClock, SystemClock
+from gamelake.errors import LayoutError, StoreError
+from gamelake.jobs.schedules import Ticker, latest_due, next_due, outlook, tick
 from gamelake.pipeline.project import Project
 from gamelake.settings import Schedule, Settings
 from sample_project import create, members
@@ -173,3 +173,22 @@ def test_outlook_is_json(tmp_path) -> None:
         told = outlook(project)[0].to_json()
 
     assert json.loads(json.dumps(told, default=str))["next_due"] == "2026-03-29 01:00:00+00:00"
+
+
+def test_a_server_looks_again_after_a_look_that_failed(tmp_path, monkeypatch) -> None:
+    """Also when the ledger, which should note the failure, is what failed."""
+    looks: list[int] = []
+    third = Event()
+
+    def look(*_: object, **__: object) -> list[object]:
+        looks.append(len(looks))
+        if len(looks) == 3:
+            third.set()
+        raise (StoreError("the ledger is locked") if len(looks) == 1 else OSError("no space left"))
+
+    monkeypatch.setattr("gamelake.jobs.schedules.tick", look)
+    monkeypatch.setattr("gamelake.jobs.schedules._LOOK_EVERY", 0.01)
+    with opened(tmp_path / "toy", SystemClock(), NIGHTLY) as project:
+        monkeypatch.setattr(project.ledger, "append_event", look)
+        with Ticker(project):
+            assert third.wait(10)

@@ -98,6 +98,17 @@ def test_a_day_out_of_order_is_refused(project) -> None:
     assert project.ledger.current(STEP) == {}
 
 
+def test_a_day_is_forced_alone_when_those_before_it_are_fresh(project) -> None:
+    import_days(project, five_days())
+    run_now(project, RunRequest())
+    wanted = (Slice.of(day="2026-01-03"),)
+    result = run_now(project, RunRequest((STEP,), force=True, slices=wanted))
+
+    assert result.error is None
+    assert built(result) == ["day=2026-01-03"]
+    assert tables(project)["total"] == twin(five_days())["total"]
+
+
 def test_what_comes_after_a_failed_day_waits(project) -> None:
     text = TOTAL.replace("--- */", "checks: [{kind: range, column: total, max: 60}]\n--- */")
     write(project.root, "gold/total", text)

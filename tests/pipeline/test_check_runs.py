@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from gamelake.errors import LayoutError
 from gamelake.jobs.local import run_now
 from gamelake.layouts.load import load_folder
+from gamelake.model.names import DatasetName
+from gamelake.model.schema import Column, ColumnType, Schema
 from gamelake.model.slices import Slice
+from gamelake.model.steps import Output, Source
 from gamelake.pipeline.execute import RunRequest
 from gamelake.pipeline.plan import plan
 from gamelake.pipeline.project import Project
+from gamelake.pipeline.source import source_run
 from gamelake.settings import Settings
 from sample_project import import_days, members
 
@@ -169,3 +174,40 @@ def test_checks_that_wait_for_each_other_are_a_circle(graph) -> None:
 
     with pytest.raises(LayoutError, match="these steps read each other in a circle"):
         opened(graph)
+
+
+ROUND = Output(
+    DatasetName.parse("toy.bronze.rounds"),
+    Schema(tuple(Column(name, ColumnType.INT) for name in ("round", "gain", "balance"))),
+    slice_columns=("round",),
+)
+PURSE = """/* ---
+description: What is left after each round
+inputSources: [{name: rounds, dataset: toy.bronze.rounds}]
+outputs: [{slice: [round], schema: {round: int, gain: int, spend: int, balance: int}}]
+checks: [{kind: balance, gain: gain, spend: spend, balance: balance, key: round}]
+--- */
+SELECT round, gain, 0 AS spend, balance FROM rounds
+"""
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_numbered_slices_are_judged_by_the_number_before(tmp_path, at_once) -> None:
+    """Neither in the order of their text, where 10 follows 1, nor side by side."""
+    file = tmp_path / "layouts" / "gold" / "purse.sql"
+    file.parent.mkdir(parents=True)
+    file.write_text(PURSE)
+    (tmp_path / "gamelake.toml").write_text("packs = []\n")
+    members = [Source("rounds", (ROUND,)), *load_folder(tmp_path / "layouts", "toy")]
+    with Project.open(Settings.load(tmp_path), members) as project:
+        slices = {
+            Slice.of(round=str(n)): [pa.table({"round": [n], "gain": [n], "balance": [n * (n + 1) // 2]})]
+            for n in range(1, 13)
+        }
+        with source_run(project, "import", name="rounds") as run:
+            run.publish(ROUND, slices)
+
+        result = run_now(project, RunRequest(("toy.gold.purse",), at_once=at_once))
+
+        assert result.error is None
+        assert result.built == 12

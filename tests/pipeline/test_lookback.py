@@ -116,3 +116,30 @@ def test_what_reads_a_failed_day_waits_with_it(root) -> None:
         step = next(step for step in result.steps if step.step == "toy.gold.window")
         assert [str(part) for part in step.built] == ["day=2026-01-01", "day=2026-01-05"]
         assert [str(part) for part in step.blocked] == [f"day=2026-01-0{d}" for d in (2, 3, 4)]
+
+
+CHANGE = """/* ---
+description: Score of a day beside that of the days before
+inputSources:
+  - {name: today, dataset: toy.silver.daily, on_missing: empty}
+  - {name: week, dataset: toy.silver.daily, lookback: 6, on_missing: empty}
+outputs:
+  - slice: [day]
+    schema: {day: date, score: bigint, week: bigint}
+--- */
+SELECT {{ day | day }} AS day, (SELECT CAST(sum(score) AS BIGINT) FROM today) AS score,
+  (SELECT CAST(sum(score) AS BIGINT) FROM week) AS week
+"""
+
+
+def test_another_window_of_one_of_two_names_for_a_dataset_is_a_change(tmp_path) -> None:
+    """The slices read are the same, and the rows are not."""
+    root = create(tmp_path / "toy", {"silver/daily": DAILY, "gold/change": CHANGE})
+    with open_modes(root) as project:
+        import_days(project, five_days())
+        assert run_now(project, RunRequest()).error is None
+    write(root, "gold/change", CHANGE.replace("daily, on_missing", "daily, lookback: 3, on_missing"))
+    with open_modes(root) as project:
+        told = reasons(project, "toy.gold.change")
+
+        assert told["day=2026-01-05"] == ("stale", "SQL changed")

@@ -339,6 +339,18 @@ def test_a_value_that_does_not_fit_names_itself(postgres_server, database, tmp_p
         source_at(postgres_server, database, tmp_path).read(wanted, tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["numeric", "numeric(12, 3)", "double precision", "real"])
+def test_a_fraction_is_not_rounded_into_a_whole_number(postgres_server, database, tmp_path, ask, kind):
+    wanted = SourceInput(TableInput("game", "public.paid"), Schema((Column("id", ColumnType.BIGINT),)))
+    ask(f"CREATE TABLE paid AS SELECT x::{kind} AS id FROM unnest(ARRAY[-3, 2e6]) x")
+    source = source_at(postgres_server, database, tmp_path)
+
+    assert [row["id"] for row in rows_of(source.read(wanted, tmp_path))] == [-3, 2_000_000]
+    ask("INSERT INTO paid VALUES (2.5)")
+    with pytest.raises(LayoutError, match=r'a value does not fit: .*bigint: "2\.50*"'):
+        source.read(wanted, tmp_path)
+
+
 def test_a_query_may_only_read(postgres_server, database, tmp_path, ask):
     ask("CREATE TABLE big AS SELECT 5::bigint AS id")
     ask("CREATE FUNCTION gone() RETURNS bigint LANGUAGE sql AS 'DELETE FROM big RETURNING id'")

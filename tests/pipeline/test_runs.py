@@ -418,6 +418,13 @@ def test_a_slice_column_that_no_step_has_is_refused_and_makes_no_run(built, text
     assert len(built.ledger.runs()) == before
 
 
+@pytest.mark.parametrize("day", ["2026-1-02", "20260102", "2026-02-30", "yesterday", ""])
+def test_a_slice_value_of_another_form_is_refused(built, day) -> None:
+    """No slice has it, so that a run would do nothing and call that a success."""
+    with pytest.raises(UserError, match=f"`day` is date, and `{day}` is no value of it"):
+        plan(built, slices=(Slice.of(day=day),))
+
+
 def test_a_slice_is_not_meant_for_want_of_a_shared_column() -> None:
     wanted = Slice.of(team="a")
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
 
 from gamelake.errors import LayoutError, Place
 from gamelake.present import console, formats
@@ -60,3 +63,21 @@ def test_progress_is_silent_when_nobody_watches(capsys):
         meter(5, 10, "half")
 
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("width", "shown"), [(60, "name size when"), (26, "name when"), (14, "name")])
+def test_a_narrow_terminal_shows_no_spare_columns(monkeypatch, width: int, shown: str):
+    screen = console.data()
+    screen.file, screen.width, screen._force_terminal = StringIO(), width, True
+    monkeypatch.setattr(console, "data", lambda: screen)
+    columns = [
+        console.Col("name"),
+        console.Col("size", right=True, spare=True),
+        console.Col("when", spare=True),
+    ]
+
+    console.print_table(columns, [("damage dealt", 12_345, "3 days ago")])
+
+    head, row = screen.file.getvalue().splitlines()
+    assert head.split() == shown.split()
+    assert "…" not in row

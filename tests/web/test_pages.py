@@ -129,6 +129,14 @@ def test_an_error_of_a_part_is_a_part(client):
     assert "expected <code>SELECT</code>" in answer.text
 
 
+def test_a_wrong_statement_stays_in_the_editor(client):
+    answer = client.get("/query?sql=select+1+from+nowhere", headers=HTML)
+
+    assert answer.status_code == 404
+    assert ">select 1 from nowhere</textarea>" in answer.text
+    assert "there is no dataset <code>nowhere</code>" in answer.text
+
+
 def test_pages_obey_their_own_policy(client, runs):
     for path in (
         "/",

@@ -59,11 +59,11 @@ def check(
         columns = [
             Col("result", form=state),
             Col("dataset", style="name"),
-            Col("slice"),
+            Col("slice", wrap=True),
             Col("check", wrap=True),
         ]
         print_table(
-            [*columns, Col("value", right=True), Col("passes when")],
+            [*columns, Col("value", right=True), Col("passes when", spare=True)],
             [
                 (outcome(row), row.dataset, str(row.slice), row.name, row.value, row.threshold)
                 for row in shown
@@ -94,8 +94,8 @@ def show_history(found: list[list[CheckRow]], now: datetime, *, as_json: bool) -
             Col("dataset", style="name"),
             Col("check", wrap=True),
             Col("over time"),
-            Col("last value", right=True),
-            Col("passes when"),
+            Col("last value", right=True, spare=True),
+            Col("passes when", spare=True),
             Col("last trouble", wrap=True),
         ]
         print_table(columns, [history_row(rows, now) for rows in found])
@@ -202,12 +202,12 @@ def show_column(
         listed = [{"dataset": origin.dataset, "column": origin.column} for origin in origins]
         print_json({"dataset": dataset, "column": column, "from": listed, "steps": steps})
         return
-    columns = [Col("dataset", style="name"), Col("column"), Col("read in"), Col("for")]
+    columns = [Col("dataset", style="name"), Col("column"), Col("read in", wrap=True), Col("for", wrap=True)]
     rows = [
         (
             edge.origin.dataset,
             edge.origin.column,
-            f"{edge.origin.file}:{edge.origin.line}",
+            f"{edge.origin.file}:{edge.origin.line}" if edge.origin.file else "the fold of its slices",
             f"{edge.dataset}.{edge.column}",
         )
         for edge in history

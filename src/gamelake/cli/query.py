@@ -121,10 +121,8 @@ def show(reader: Batches, limit: int) -> None:
         left = batch.num_rows if not limit else max(0, limit - total)
         shown += rows_of(batch.slice(0, left))
         total += batch.num_rows
-    columns = [
-        Col(field.name, right=pa.types.is_integer(field.type) or pa.types.is_floating(field.type))
-        for field in reader.schema
-    ]
+    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    columns = [Col(field.name, right=any(kind(field.type) for kind in numbers)) for field in reader.schema]
     print_table(columns, shown)
     more = total - len(shown)
     say(

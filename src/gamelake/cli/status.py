@@ -183,8 +183,8 @@ def show_datasets(found: list[dict[str, Any]], now: datetime) -> None:
         Col("slices", form=formats.count, right=True),
         Col("to do", right=True),
         Col("rows", form=formats.number, right=True),
-        Col("size", form=formats.size, right=True),
-        Col("published"),
+        Col("size", form=formats.size, right=True, spare=True),
+        Col("published", spare=True),
         *([Col("checks", wrap=True)] if troubled else []),
     ]
     rows = [
@@ -210,7 +210,7 @@ def show_runs(found: list[dict[str, Any]], now: datetime) -> None:
         Col("state", form=state),
         Col("what", wrap=True),
         Col("started"),
-        Col("took", right=True),
+        Col("took", right=True, spare=True),
     ]
     rows = [
         (

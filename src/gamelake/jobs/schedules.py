@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -171,7 +172,9 @@ class Ticker:
         while True:
             try:
                 tick(self._project)
-            except GamelakeError as err:  # a locked ledger now may be free at the next look
-                self._project.ledger.append_event(FAILED, data={"name": "", "problem": err.problem})
+            except (GamelakeError, OSError) as err:  # a locked ledger now may be free at the next look
+                problem = err.problem if isinstance(err, GamelakeError) else str(err)
+                with suppress(GamelakeError, OSError):  # the ledger may be what failed
+                    self._project.ledger.append_event(FAILED, data={"name": "", "problem": problem})
             if self._stop.wait(_LOOK_EVERY):
                 return

@@ -317,6 +317,8 @@ def mistakes(
         return
     if isinstance(check, RangeCheck):
         yield from _range_mistakes(check, types[check.column])
+    if isinstance(check, AcceptedValuesCheck):
+        yield from _value_mistakes(check, types[check.column])
     if isinstance(check, FreshnessCheck) and types[check.column] not in _TIMES:
         yield (
             f"`{check.column}` is `{types[check.column].value}`; freshness is of a date or a timestamp",
@@ -347,6 +349,24 @@ def _range_mistakes(check: RangeCheck, kind: ColumnType) -> Iterator[tuple[str, 
             yield f"`{check.column}` is `{kind.value}`, and the bound `{bound}` is a date", None
         if isinstance(bound, int | float) and kind not in _NUMBERS:
             yield f"`{check.column}` is `{kind.value}`, and the bound `{bound:g}` is a number", None
+
+
+def _value_mistakes(check: AcceptedValuesCheck, kind: ColumnType) -> Iterator[tuple[str, str | None]]:
+    for value in check.values:
+        words = {bool: "a boolean", int: "a number", float: "a number", str: "text"}.get(
+            type(value), "a date"
+        )
+        fits = {
+            "a boolean": kind is ColumnType.BOOL,
+            "a number": kind in _NUMBERS,
+            "a date": kind in _TIMES,
+            "text": kind not in _NUMBERS and kind is not ColumnType.BOOL,
+        }
+        if not fits[words]:
+            hint = "YAML reads yes, no, on, off, dates and numbers as such; quotes make them text"
+            told = str(value).lower() if isinstance(value, bool) else value
+            problem = f"`{check.column}` is `{kind.value}`, and the value `{told}` is {words}"
+            yield problem, hint if kind is ColumnType.TEXT else None
 
 
 def _default_name(kind: CheckKind, content: dict[str, Any]) -> str:

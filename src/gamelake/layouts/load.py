@@ -321,6 +321,10 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         sql = _pass_through(next(iter(inputs)), declared)
     free = {name: defaults[name] for name in document.variables if name not in bindings}
     told = [_told(bindings), _told(variables), _told(inputs)] + ([_told(free)] if free else [])
+    # of one dataset under several names, the slices read do not tell which name shows which
+    shared = {view for view, read in inputs.items() if list(inputs.values()).count(read) > 1}
+    windows = {s.name: s.reading.lookback for s in document.inputs if s.name in shared and s.reading.lookback}
+    told += [_told(windows)] if windows else []
     return SqlStep(
         name=str(name),
         inputs=inputs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +12,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _GENERATORS = {"range", "generate_series", "unnest"}  # table functions that read nothing
 
@@ -100,9 +101,7 @@ def _parse(sql: str) -> exp.Query:
         statements = [tree for tree in sqlglot.parse(sql, read="duckdb") if tree is not None]
     except ParseError as err:
         first = err.errors[0]
-        text = (
-            f"the SQL does not parse near `{first.get('highlight') or 'the end'}`: {first.get('description')}"
-        )
+        text = f"the SQL does not parse near `{first.get('highlight') or 'the end'}`: {_plain(first)}"
         raise QueryError(Problem(text, int(first.get("line") or 1))) from err
     except TokenError as err:
         raise QueryError(Problem(f"the SQL does not parse: {err}", 1)) from err
@@ -113,6 +112,16 @@ def _parse(sql: str) -> exp.Query:
         kind = statements[0].key.upper()
         raise QueryError(Problem(f"a layout has one query, this is a {kind} statement", 1))
     return statements[0]
+
+
+_LACKING = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]*\.(\w+)'>")
+
+
+def _plain(error: Mapping[str, Any]) -> str:
+    """What the parser says, without the names of its classes."""
+    text = str(error.get("description"))
+    found = _LACKING.match(text)
+    return f"something is missing in or after `{found[1].upper()}`" if found else text.rstrip(".")
 
 
 def line_of(node: Any) -> int:

@@ -17,7 +17,7 @@ from gamelake.clock import FixedClock, SystemClock, SystemIds
 from gamelake.errors import GamelakeError, LayoutError, did_you_mean
 from gamelake.model.schema import ColumnType, Schema
 from gamelake.model.slices import Slice
-from gamelake.model.steps import Source, SqlStep
+from gamelake.model.steps import FoldStep, Source, SqlStep
 from gamelake.pipeline.case_rows import Difference, compare, table_of, typed_row
 from gamelake.pipeline.check_fit import judged_against
 from gamelake.pipeline.execute import RunRequest, execute
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from gamelake.layouts.cases import Case
-    from gamelake.model.steps import Output
+    from gamelake.model.steps import Output, Step
     from gamelake.pipeline.graph import Graph
     from gamelake.pipeline.results import RunResult
     from gamelake.settings import Settings
@@ -96,16 +96,18 @@ class CaseRunner:
         clock = SystemClock()
         start = clock.monotonic()
         root = Path(tempfile.mkdtemp(dir=self._folder))
-        step = _step(case, self._graph)
+        step, fold = _steps(case, self._graph)
         settings = self._settings.model_copy(
             update={"root": root, "notifications": None, "openlineage": LineageTarget(), "schedules": []}
         )
         now = case.document.now
         time = SystemClock() if now is None else FixedClock(now.astimezone())
-        project = Project.open(settings, [*_sources(step, self._graph), step], clock=time, ids=SystemIds())
+        folded = [fold] if fold else []
+        members: list[Step | Source] = [*_sources(step, fold, self._graph), step, *folded]
+        project = Project.open(settings, members, clock=time, ids=SystemIds())
         project.__dict__["engine"] = self._engine  # one engine for all tests: each opens sessions of its own
         try:
-            verdict = self._judge(case, step, project)
+            verdict = self._judge(case, step, fold or step, project)
         finally:
             project.lake.close()
             project.ledger.close()
@@ -113,10 +115,10 @@ class CaseRunner:
         verdict.seconds = round(clock.monotonic() - start, 3)
         return verdict
 
-    def _judge(self, case: Case, step: SqlStep, project: Project) -> Verdict:
+    def _judge(self, case: Case, step: SqlStep, last: Step, project: Project) -> Verdict:
         part = _slice(case, step)
         _fill(case, step, part, project)
-        request = RunRequest((step.name,), (part,), force=True)
+        request = RunRequest((last.name,), (part,), force=True)
         run_id = project.ledger.create_run("test", case.name, request.to_json())
         with running(project, run_id) as cancel:
             result = execute(project, request, run_id=run_id, cancel=cancel)
@@ -127,7 +129,7 @@ class CaseRunner:
         problem = _outcome(case, result, failed) or _not_warned(case, warned)
         if problem or case.document.expect.rows is None:
             return Verdict(case, problem)
-        return _compared(case, step, part, project)
+        return _compared(case, last.outputs[0], part, project)
 
 
 def _outcome(case: Case, result: RunResult, failed: set[str]) -> str:
@@ -157,8 +159,8 @@ def _not_warned(case: Case, warned: set[str]) -> str:
     return f"check `{'`, `'.join(missing)}` should warn, and passed" if missing else ""
 
 
-def _compared(case: Case, step: SqlStep, part: Slice, project: Project) -> Verdict:
-    expect, output = case.document.expect, step.outputs[0]
+def _compared(case: Case, output: Output, part: Slice, project: Project) -> Verdict:
+    expect = case.document.expect
     columns = expect.columns or list(output.schema.names)
     listed = ", ".join(f'"{name}"' for name in columns)
     with project.connect() as connection:
@@ -178,7 +180,10 @@ def _completed(row: Mapping[str, Any], output: Output, part: Slice) -> dict[str,
 
 
 def _fill(case: Case, step: SqlStep, part: Slice, project: Project) -> None:
-    """Publish what the test gives: inputs, what checks compare with, and what the target held before."""
+    """Publish what the test gives: inputs, what checks compare with, and what the target held before.
+
+    What a folded table held are rows that its SQL gave for earlier slices.
+    """
     document = case.document
     given: dict[str, list[dict[str, Any]]] = {str(dataset): [] for dataset in step.inputs.values()}
     for name, rows in document.inputs.items():
@@ -229,15 +234,26 @@ def _text(value: object) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _step(case: Case, graph: Graph) -> SqlStep:
-    step = graph.steps[graph.named(case.layout)[0]]
-    assert isinstance(step, SqlStep)  # `verify` refuses others
-    return step
+def _steps(case: Case, graph: Graph) -> tuple[SqlStep, FoldStep | None]:
+    """The layout's SQL, and the fold after it when the table is folded from slices; LayoutError for no layout."""
+    named = [graph.steps[name] for name in graph.named(case.layout)]
+    match named:
+        case [SqlStep() as step]:
+            return step, None
+        case [SqlStep() as step, FoldStep() as fold] if step.delta_of == fold.outputs[0].dataset:
+            return step, fold
+        case _:
+            hint = "tests are of one SQL layout: name its dataset"
+            raise LayoutError(f"`{case.layout}` is not one layout", case.layout_place, hint)
 
 
-def _sources(step: SqlStep, graph: Graph) -> list[Source]:
-    """A source for each dataset the step or its checks read; rows of tests may leave any column null."""
-    names = sorted({*map(str, step.inputs.values()), *judged_against(step.outputs)})
+def _judged_against(step: SqlStep, fold: FoldStep | None) -> set[str]:
+    return judged_against([*step.outputs, *(fold.outputs if fold else ())])
+
+
+def _sources(step: SqlStep, fold: FoldStep | None, graph: Graph) -> list[Source]:
+    """A source for each dataset the steps or their checks read; rows of tests may leave any column null."""
+    names = sorted({*map(str, step.inputs.values()), *_judged_against(step, fold)})
     return [Source(f"given {name}", (_open(graph.outputs[name]),)) for name in names]
 
 
@@ -264,17 +280,13 @@ def _slice(case: Case, step: SqlStep) -> Slice:
 def _misfits(case: Case, graph: Graph) -> Iterator[LayoutError]:
     """Everything a test says that its layout does not have."""
     try:
-        names = graph.named(case.layout)
+        step, fold = _steps(case, graph)
     except GamelakeError as err:
         yield LayoutError(err.problem, case.layout_place, err.hint)
         return
-    step = graph.steps[names[0]]
-    if len(names) != 1 or not isinstance(step, SqlStep):
-        problem = f"`{case.layout}` is not one layout"
-        yield LayoutError(problem, case.layout_place, "tests are of one SQL layout: name its dataset")
-        return
+    compared = _judged_against(step, fold)
     yield from _slice_misfits(case, step)
-    document, output = case.document, step.outputs[0]
+    document, output = case.document, (fold or step).outputs[0]
     for name, rows in document.inputs.items():
         if name not in step.inputs:
             problem = f"`{step.name}` has no input `{name}`"
@@ -283,17 +295,16 @@ def _misfits(case: Case, graph: Graph) -> Iterator[LayoutError]:
             continue
         yield from _row_misfits(case, graph.outputs[str(step.inputs[name])], rows, "inputs", name)
     for name, rows in document.others.items():
-        if name not in judged_against(step.outputs):
-            problem = f"no check of `{step.name}` compares with `{name}`"
-            near = did_you_mean(name, judged_against(step.outputs))
-            yield LayoutError(problem, case.place("others", name), near)
+        if name not in compared:
+            problem = f"no check of `{output.dataset}` compares with `{name}`"
+            yield LayoutError(problem, case.place("others", name), did_you_mean(name, compared))
             continue
         yield from _row_misfits(case, graph.outputs[name], rows, "others", name)
-    yield from _row_misfits(case, output, document.prior, "prior")
+    yield from _row_misfits(case, step.outputs[0], document.prior, "prior")
     yield from _row_misfits(case, output, document.expect.rows or [], "expect", "rows")
     for name in document.expect.columns or []:
         if name not in output.schema.names:
-            problem = f"`{name}` is not a column of `{step.name}`"
+            problem = f"`{name}` is not a column of `{output.dataset}`"
             yield LayoutError(
                 problem, case.place("expect", "columns"), did_you_mean(name, output.schema.names)
             )

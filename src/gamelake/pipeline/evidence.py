@@ -113,6 +113,17 @@ def ordering_column(output: Output) -> str | None:
     return None
 
 
+def looks_back(outputs: Iterable[Output]) -> bool:
+    """True when slices of these outputs are judged by earlier ones, and so are built one after the other."""
+    return any(compares(check.spec) for output in outputs for check in output.checks)
+
+
+def order_of(output: Output, part: Slice) -> tuple[Any, ...]:
+    """Sorts slices as checks that look back follow them: the text of a number would not."""
+    column = ordering_column(output)
+    return () if column is None else _position(part, column, output)
+
+
 def _position(part: Slice, column: str, output: Output) -> tuple[Any, tuple[tuple[str, str], ...]]:
     """Where a slice stands, and what it must have in common with others to be compared."""
     text = part.as_dict()[column]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from gamelake.errors import ConflictError, UserError, did_you_mean
+from gamelake.model.schema import ColumnType
 from gamelake.model.steps import SqlStep
 from gamelake.pipeline.assess import Known, PlanItem, PlanState, settled, survey
 from gamelake.pipeline.reach import date_columns
@@ -130,18 +132,38 @@ def selected(project: Project, targets: Sequence[str] | None, slices: Wanted = N
     """
     names = project.graph.select(targets)
     refuse_unset(project.graph.steps[name] for name in names)
-    known = {column: None for name in names for column in _slice_columns(project.graph.steps[name])}
+    outputs = [project.graph.steps[name].outputs[0] for name in names]  # all of a step are sliced alike
+    known = {column: output.schema[column].type for output in outputs for column in output.slice_columns}
     parts = () if slices is None or isinstance(slices, Span) else slices
-    for column in (name for part in parts for name, _ in part.keys):
+    asked = [pair for part in parts for pair in part.keys]
+    for column, _ in asked:
         if column not in known:
             listed = ", ".join(f"`{name}`" for name in known) or "none"
             problem = f"no step to run has the slice column `{column}`, there are: {listed}"
             raise UserError(problem, hint=did_you_mean(column, known))
+    for column, value in asked:
+        _refuse_no_value(column, value, known[column])
     return names
 
 
-def _slice_columns(step: Step) -> tuple[str, ...]:
-    return step.outputs[0].slice_columns  # all outputs of a step have the same
+def _refuse_no_value(column: str, value: str, kind: ColumnType) -> None:
+    """UserError for a text that no slice can have: nothing would be built, and nothing said."""
+    hints = {ColumnType.DATE: "write it as 2026-01-31", ColumnType.BOOL: "write `true` or `false`"}
+    try:
+        match kind:
+            case ColumnType.DATE:
+                fits = date.fromisoformat(value).isoformat() == value
+            case ColumnType.INT | ColumnType.BIGINT:
+                fits = str(int(value)) == value
+            case ColumnType.BOOL:
+                fits = value in {"true", "false"}
+            case _:
+                fits = True
+    except ValueError:
+        fits = False
+    if not fits:
+        problem = f"`{column}` is {kind.value}, and `{value}` is no value of it"
+        raise UserError(problem, hint=hints.get(kind, "write it in digits"))
 
 
 def forced_steps(project: Project, targets: Sequence[str] | None, *, force: bool) -> set[str]:

@@ -25,7 +25,7 @@ from gamelake.pipeline.assess import Assessment, Known, PlanState, assess
 from gamelake.pipeline.batching import BATCH_SLICES, batches_of, trace, unexpected
 from gamelake.pipeline.carry import Carry
 from gamelake.pipeline.events import Progress, seconds_since
-from gamelake.pipeline.evidence import Evidence
+from gamelake.pipeline.evidence import Evidence, looks_back, order_of
 from gamelake.pipeline.fold import BASE, DELTA, by_slice, fold_sql
 from gamelake.pipeline.fold import task as fold_task
 from gamelake.pipeline.freshness import versions_read
@@ -134,8 +134,11 @@ class StepRun:
         self._result.waiting = [item.slice for item in found.items if item.state is PlanState.WAITING]
 
     def _runbatches(self, work: Sequence[PlanItem], found: Assessment) -> None:
-        """One batch after the other, or several at once where the request allows it and no state is carried."""
+        """One batch after the other, or several at once where the request allows it and no slice needs another."""
         at_once = self._scope.at_once if isinstance(self._step, SqlStep) and self._carry is None else 1
+        if looks_back(self._step.outputs):
+            at_once, output = 1, self._step.outputs[0]
+            work = sorted(work, key=lambda item: order_of(output, item.slice))
         most = max(1, min(BATCH_SLICES, -(-len(work) // at_once)))
         batches = list(batches_of(work, found, most))
         if at_once == 1 or len(batches) == 1:
@@ -371,8 +374,9 @@ class StepRun:
             if staged:
                 with self._publishing:  # else batches at once would poll for the table's lease
                     self._publisher.publish(output, staged, self._step.name)
-        for slice_candidates in candidates:
-            self._count(slice_candidates)
+        with self._publishing:  # batches at once add to one result
+            for slice_candidates in candidates:
+                self._count(slice_candidates)
         self._tell("step_progress")
 
     def _is_read_unchanged(self, candidates: Sequence[Candidate]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -36,6 +37,7 @@ _THEME = Theme(
         "gold": "gold3",
     }
 )
+_WRAPPED = 24  # characters of a column that wraps, at least, before spare columns go
 STATE_MARKS = {
     "succeeded": ("✓", "good"),
     "published": ("✓", "good"),
@@ -91,6 +93,7 @@ class Col:
     right: bool = False
     style: str = ""
     wrap: bool = False
+    spare: bool = False  # left out where the terminal is too narrow for the whole table
 
 
 def table(columns: Sequence[Col], rows: Iterable[Sequence[Any]], *, title: str = "") -> Table:
@@ -119,8 +122,29 @@ def table(columns: Sequence[Col], rows: Iterable[Sequence[Any]], *, title: str =
 
 
 def print_table(columns: Sequence[Col], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
-    """A table of results on stdout."""
-    data().print(table(columns, rows, title=title))
+    """A table of results on stdout; in a narrow terminal without its spare columns, the first of them first."""
+    console, shown = data(), list(columns)
+    lines = [tuple(row) for row in rows]
+    made = table(shown, lines, title=title)
+    for column in [column for column in columns if column.spare] if console.is_terminal else []:
+        if _fits(made, console):
+            break
+        at = shown.index(column)
+        del shown[at]
+        lines = [row[:at] + row[at + 1 :] for row in lines]
+        made = table(shown, lines, title=title)
+    console.print(made)
+
+
+def _fits(made: Table, console: Console) -> bool:
+    """True when all columns have room, those that wrap for a few words on each line."""
+    wrapping = [column for column in made.columns if not column.no_wrap]
+    for column in wrapping:
+        column.max_width = _WRAPPED
+    wanted = Measurement.get(console, console.options.update(max_width=10_000), made).maximum
+    for column in wrapping:
+        column.max_width = None
+    return wanted <= console.width
 
 
 def print_json(value: Any) -> None:

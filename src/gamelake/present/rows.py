@@ -27,13 +27,15 @@ def jsonable(value: Any, depth: int = 0) -> Any:
 
     >>> jsonable(float("nan")), jsonable(Decimal("1.5")), jsonable(b"a")
     (None, 1.5, '0x61')
+    >>> jsonable(Decimal("170141183460469231731687303715884105727"))  # DuckDB's sum of bigints
+    170141183460469231731687303715884105727
     """
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Decimal):
-        return float(value)
+        return int(value) if value.as_tuple().exponent == 0 else float(value)
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     if isinstance(value, timedelta):
@@ -105,5 +107,7 @@ def _texts(column: pa.Array) -> list[str | None]:
 
 
 def _csv_value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # every digit; a reader of CSV decides what a number is
     plain = jsonable(value)
     return json.dumps(plain, ensure_ascii=False) if isinstance(plain, (dict, list)) else plain

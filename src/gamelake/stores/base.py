@@ -22,8 +22,8 @@ class TableStore(Protocol):
         """Create the table, or check that the existing one fits.
 
         Repeated: does nothing. Concurrent: one creates, all succeed. Another schema (one that the table
-        may evolve to apart), other slice columns, or a slice column of a type that cannot name a slice:
-        LayoutError.
+        may evolve to apart) or other slice columns: the table is made anew when nothing was ever committed
+        to it, else LayoutError, as for a slice column of a type that cannot name a slice.
         """
         ...
 

@@ -61,6 +61,15 @@ def widens(before: ColumnType | str | None, now: ColumnType) -> bool:
     return (before, now) == (ColumnType.INT, ColumnType.BIGINT)
 
 
+def drifts(output: Output, table: Schema, slice_columns: tuple[str, ...]) -> bool:
+    """True when `refuse_drift` would raise."""
+    try:
+        refuse_drift(output, table, slice_columns)
+    except LayoutError:
+        return True
+    return False
+
+
 def refuse_drift(output: Output, table: Schema, slice_columns: tuple[str, ...]) -> None:
     """LayoutError with every difference between declaration and table. Words of documentation may differ."""
     new, wider = evolution(output, table)

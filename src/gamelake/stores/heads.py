@@ -89,6 +89,11 @@ class TableHead:
             )
         )
 
+    @property
+    def is_blank(self) -> bool:
+        """True when nothing was ever committed to the table."""
+        return not self.snapshots and words.INDEX_FILE not in self.properties
+
     def receipts(self) -> list[Receipt]:
         """Receipts of all snapshots, oldest first."""
         found = (self.receipt_of(snapshot) for snapshot in self.snapshots)

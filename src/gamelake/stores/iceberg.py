@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyiceberg.catalog.sql import SqlCatalog, SqlCatalogBaseTable
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog, SqlCatalogBaseTable
 from pyiceberg.exceptions import NamespaceAlreadyExistsError
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.expressions.visitors import manifest_evaluator
@@ -39,6 +39,7 @@ from pyiceberg.types import (
     TimestamptzType,
     UUIDType,
 )
+from sqlalchemy import delete
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
@@ -116,6 +117,18 @@ class LakeCatalog(SqlCatalog):
         except Exception:
             if not self.namespace_exists(namespace):
                 raise
+
+    def forget(self, dataset: str, metadata_file: str) -> None:
+        """Take a table out of the catalogue unless it has changed since that metadata file; its files stay."""
+        namespace, _, name = dataset.rpartition(".")
+        same = {
+            "catalog_name": self.name,
+            "table_namespace": namespace,
+            "table_name": name,
+            "metadata_location": metadata_file,
+        }
+        with self.engine.begin() as connection:
+            connection.execute(delete(IcebergTables).filter_by(**same))
 
 
 def _create_catalog(file: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from gamelake.errors import NotFoundError, Place, StoreError, did_you_mean
 from gamelake.model.publish import Receipt
 from gamelake.stores import receipts as words
-from gamelake.stores.drift import refuse_bad_slice_columns, refuse_drift
+from gamelake.stores.drift import drifts, refuse_bad_slice_columns, refuse_drift
 from gamelake.stores.heads import StaleHeadError, TableHead, read_head, table_location, table_locations
 from gamelake.stores.receipts import TableState
 
@@ -55,6 +55,9 @@ class Lake:
 
     def ensure_table(self, output: Output) -> None:
         head = self._head(str(output.dataset))
+        if head is not None and head.is_blank and drifts(output, head.columns, _slice_columns_of(head)):
+            self.catalog.forget(head.dataset, head.metadata_file)
+            head = self._head(str(output.dataset))
         if head is None:
             self._create(output)
             head = self.head(str(output.dataset))

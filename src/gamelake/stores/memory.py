@@ -38,7 +38,7 @@ class MemoryStore:
         name = str(output.dataset)
         with self._lock:
             known = self._outputs.get(name)
-            if known is None:
+            if known is None or not self._receipts.get(name):  # nothing was ever committed
                 refuse_bad_slice_columns(output)
                 self._outputs[name] = known = output
         refuse_drift(output, known.schema, known.slice_columns)

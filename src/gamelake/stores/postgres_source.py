@@ -43,6 +43,7 @@ _ASKED: dict[ColumnType, tuple[str, pa.DataType]] = {
     ColumnType.BLOB: ("encode({}::bytea, 'hex')", pa.string()),
 }
 _RANGED = frozenset({ColumnType.INT, ColumnType.BIGINT})
+_FRACTIONAL = frozenset({700, 701, 1700})  # Postgres' numbers of its types real, double precision and numeric
 
 
 @dataclass(frozen=True)
@@ -166,12 +167,8 @@ def _between(column: sql.Identifier, bounds: list[int], n: int) -> sql.Composabl
 
 def _copy_out(link: Session, wanted: SourceInput, part: Part, path: Path) -> int:
     """Stream one part into a file; its rows."""
-    asked = [
-        sql.SQL(_ASKED[column.type][0]).format(sql.Identifier(column.name))
-        for column in wanted.schema.columns
-    ]
     query = sql.SQL("COPY (SELECT {} FROM {} WHERE {}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)").format(
-        sql.SQL(", ").join(asked), _relation(wanted), part.condition
+        sql.SQL(", ").join(_asked(link, wanted)), _relation(wanted), part.condition
     )
     columns = wanted.schema.columns
     schema = pa.schema([(c.name, _stored(c)) for c in columns])
@@ -186,6 +183,22 @@ def _copy_out(link: Session, wanted: SourceInput, part: Part, path: Path) -> int
             problem = f"Postgres sent {cursor.rowcount} rows, {rows} were understood"
             raise StoreError(problem, hint="run again")
     return rows
+
+
+def _asked(link: Session, wanted: SourceInput) -> list[sql.Composable]:
+    """The SELECT list. Postgres rounds fractions into a whole number; here such a value is an error that names it."""
+    names = [sql.Identifier(column.name) for column in wanted.schema.columns]
+    there = sql.SQL("SELECT {} FROM {} LIMIT 0").format(sql.SQL(", ").join(names), _relation(wanted))
+    asked: list[sql.Composable] = []
+    for name, column, found in zip(
+        names, wanted.schema.columns, link.execute(there).description or (), strict=True
+    ):
+        form = _ASKED[column.type][0]
+        if column.type in _RANGED and found.type_code in _FRACTIONAL:
+            exact = form.format("{0}")
+            form = f"CASE WHEN {{0}} = trunc({{0}}) THEN {exact} ELSE {form.format('{0}::text')} END"
+        asked.append(sql.SQL(form).format(name))
+    return asked
 
 
 def _batches(stream: _CopyStream, columns: tuple[Column, ...]) -> Iterator[pa.RecordBatch]:

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from gamelake.errors import ConflictError, LayoutError, Place
 from gamelake.model.schema import Column, ColumnType, Schema
-from gamelake.stores.drift import evolution, refuse_bad_slice_columns, refuse_drift
+from gamelake.stores.drift import drifts, evolution, refuse_bad_slice_columns, refuse_drift
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,10 +121,13 @@ def ensure(link: Session, output: Output, project: str) -> None:
         found = table_schema(link, table)
         if known is not None:
             _refuse_strangers(name, table, known, project)
-            if found is not None:
+            if found is not None and not (_is_blank(link, name, table) and drifts(output, found, known[2])):
                 refuse_drift(output, found, known[2])
                 return
-            _forget(link, name)  # somebody dropped the table, and what we said of it is no longer true
+            if found is not None:
+                link.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*table)))
+                found = None
+            _forget(link, name)  # the table is gone, and what we said of it is no longer true
         elif found is not None:
             _refuse_foreign_rows(link, output, table, found)
         if found is None:
@@ -166,6 +169,13 @@ def _refuse_strangers(
         )
         hint = f"rename the table there, and in gamelake.tables; or drop it and DELETE FROM gamelake.tables WHERE dataset = '{dataset}'"
         raise LayoutError(problem, Place(key=f"{dataset}.table"), hint)
+
+
+def _is_blank(link: Session, dataset: str, table: tuple[str, str]) -> bool:
+    """True when nothing was ever committed to the table, and nobody else put rows there."""
+    published = "SELECT NOT EXISTS (SELECT FROM gamelake.receipts WHERE dataset = {})"
+    rows = sql.SQL("SELECT NOT EXISTS (SELECT FROM {})").format(sql.Identifier(*table))
+    return _first(link, sql.SQL(published).format(sql.Literal(dataset))) and _first(link, rows)
 
 
 def _refuse_foreign_rows(link: Session, output: Output, table: tuple[str, str], found: Schema) -> None:

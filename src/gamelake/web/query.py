@@ -14,7 +14,9 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from gamelake.errors import GamelakeError
 from gamelake.http.context import PROBLEMS, OpenRowsDep, own_site_of
+from gamelake.http.problems import HttpError, problem_of, wants_html
 from gamelake.present.pages import pages_of
 from gamelake.present.rows import jsonable, rows_of, write_csv, write_parquet
 from gamelake.web import catalogue
@@ -38,14 +40,22 @@ PAGE_ROWS = 500
 @router.get("/query", include_in_schema=False)
 def query_page(request: Request, project: OpenRowsDep, queries: QueriesDep, sql: str = "") -> Response:
     partial = request.headers.get("hx-request") == "true"
-    result = None
+    result = problem = None
     if sql.strip():
         own_site_of(request)
-        result = run_statement(project, queries, sql, PAGE_ROWS)
+        try:
+            result = run_statement(project, queries, sql, PAGE_ROWS)
+        except (GamelakeError, HttpError) as error:
+            problem = problem_of(error)
+            if partial or problem.status >= 500 or not wants_html(request):
+                raise
+            # else it stands below the editor, so that what was written there is not lost
     return pages_of(request).render(
         request,
         "core/query_part.html" if partial else "core/query.html",
+        status=problem.status if problem else 200,
         section="query",
+        problem=problem,
         sql=sql,
         result=result,
         datasets=[] if partial else catalogue.summaries(project),
