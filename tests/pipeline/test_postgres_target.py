@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -167,7 +166,7 @@ def run_and_die(root: str, failpoint: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_run_killed_at_a_failpoint_resumes_to_the_same_rows_in_both(toy, ask, name) -> None:
+def test_a_run_killed_at_a_failpoint_resumes_to_the_same_rows_in_both(toy, ask, undisturbed, name) -> None:
     with open_sample(toy) as project:
         import_days(project, {day: rows for day, rows in DAYS.items() if day != "2026-01-03"})
         assert run_now(project, RunRequest()).error is None
@@ -191,17 +190,17 @@ def test_a_run_killed_at_a_failpoint_resumes_to_the_same_rows_in_both(toy, ask, 
                 part: (v.version, v.rows) for part, v in ours.items()
             }
             assert {p: v.version for p, v in known.items()} == {p: v.version for p, v in ours.items()}
-        assert contents(project) == undisturbed(toy.parent / "calm")
+        assert contents(project) == undisturbed
 
 
 def postgres_rows(ask) -> list:
     return ask("SELECT * FROM reporting.daily ORDER BY 1, 2")
 
 
-def undisturbed(folder: Path) -> dict:
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> dict:
     """What a project without any Postgres and without any kill holds."""
-    shutil.rmtree(folder, ignore_errors=True)
-    with open_sample(create(folder)) as project:
+    with open_sample(create(tmp_path_factory.mktemp("calm") / "toy")) as project:
         import_days(project, {**DAYS, "2026-01-02": some_rows(9)})
         assert run_now(project, RunRequest()).error is None
         return contents(project)
