@@ -114,29 +114,27 @@ def test_a_killed_backfill_into_postgres_goes_on_to_the_same_tables(warehouse, a
     check_warehouse(warehouse, ask)
 
 
-def kill_again_and_again(root: Path, seed: int, names: list[str]) -> int:
-    """Start the backfill up to six times and kill it at random places; how often it died."""
+def kill_again_and_again(root: Path, seed: int, names: list[str]) -> None:
+    """Start the backfill up to six times and kill it at random places."""
     draw, kills = random.Random(seed), 0
     for _ in range(draw.randint(1, 6)):
         name = draw.choice(names)
         most = 150 if name.startswith("ledger.") else 12
         kills += finish(start(backfill_and_die, str(root), f"{name}:{draw.randint(1, most)}")) == -9
-    return kills
+    print(f"seed {seed}: {kills} kills")  # noqa: T201
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("seed", range(60))
-def test_a_backfill_killed_again_and_again_ends_the_same(root, record_property, seed) -> None:
-    record_property("kills", kill_again_and_again(root, seed, LAKE_NAMES))
+def test_a_backfill_killed_again_and_again_ends_the_same(root, seed) -> None:
+    kill_again_and_again(root, seed, LAKE_NAMES)
 
     check_whole(root)
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("seed", range(60))
-def test_a_backfill_into_postgres_killed_again_and_again_ends_the_same(
-    warehouse, ask, record_property, seed
-) -> None:
-    record_property("kills", kill_again_and_again(warehouse, seed, NAMES))
+def test_a_backfill_into_postgres_killed_again_and_again_ends_the_same(warehouse, ask, seed) -> None:
+    kill_again_and_again(warehouse, seed, NAMES)
 
     check_warehouse(warehouse, ask)
