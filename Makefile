@@ -17,8 +17,10 @@ test-setup:
 demo: setup  ## twelve simulated raid nights, refined and served (LOG=path: your own log; NO_SERVE=1: do not serve)
 	@LOG="$(LOG)" NO_SERVE="$(NO_SERVE)" scripts/demo.sh
 
-test: test-setup lint docs-check  ## what CI runs: format, lint, types, docs, tests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not chaos"
+test: test-setup  ## what CI runs: format, lint, types, docs, tests
+	@$(MAKE) --no-print-directory lint & lint=$$!; \
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not chaos"; tests=$$?; \
+	wait $$lint && exit $$tests
 
 chaos: test-setup  ## random kills, long fuzzing and load; minutes, not part of `make test`
 	@$(BIN)/python -m pytest -q -m chaos

@@ -12,10 +12,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from forked_cli import forked_cli
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
@@ -46,12 +49,19 @@ class Shell:
         return done.stdout
 
 
-def shell_for(tmp_path: Path) -> Shell:
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folder of the `gamelake` that pages call."""
+    with forked_cli(tmp_path_factory.mktemp("cli")) as folder:
+        yield folder
+
+
+def shell_for(tmp_path: Path, programs: Path) -> Shell:
     folder = tmp_path / "page"
     folder.mkdir()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GAMELAKE_")}
     environment |= {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]),
         "COLUMNS": "100",
         "NO_COLOR": "1",
         "PYTHONWARNINGS": "error",
@@ -89,8 +99,8 @@ def same(expected: str, seen: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
-    shell = shell_for(tmp_path)
+def test_the_page_does_what_it_says(page: Path, tmp_path: Path, programs: Path) -> None:
+    shell = shell_for(tmp_path, programs)
     for kind, block in BLOCK.findall(page.read_text(encoding="utf-8")):
         if kind == "python":
             (shell.folder / "snippet.py").write_text(block, encoding="utf-8")

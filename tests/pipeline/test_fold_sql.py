@@ -31,17 +31,23 @@ def rows_of(deltas, start: int = 0) -> list[tuple]:
     ]
 
 
-def fold(mode: Mode, base: list[tuple], delta: list[tuple]) -> list[tuple]:
-    with duckdb.connect() as connection:
-        validity = "k INT, a INT, b INT, valid_from DATE, valid_to DATE, is_current BOOL"
-        plain = "day DATE, k INT, a INT, b INT"
-        connection.execute(f"CREATE TABLE {BASE} ({validity if mode is Mode.SCD2 else plain})")
-        connection.execute(f"CREATE TABLE {DELTA} ({plain})")
-        for table, rows in ((BASE, base), (DELTA, delta)):
-            if rows:
-                marks = ", ".join("?" * len(rows[0]))
-                connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
-        return sorted(connection.execute(fold_sql(step(mode), COLUMNS)).fetchall(), key=repr)
+@pytest.fixture(scope="module")
+def connection():
+    with duckdb.connect() as opened:
+        yield opened
+
+
+def fold(connection, mode: Mode, base: list[tuple], delta: list[tuple]) -> list[tuple]:
+    validity = "k INT, a INT, b INT, valid_from DATE, valid_to DATE, is_current BOOL"
+    plain = "day DATE, k INT, a INT, b INT"
+    shapes = ((BASE, validity if mode is Mode.SCD2 else plain, base), (DELTA, plain, delta))
+    for table, columns, rows in shapes:
+        connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
+        if rows:
+            marks = f"({', '.join('?' * len(rows[0]))})"
+            values = [value for row in rows for value in row]
+            connection.execute(f"INSERT INTO {table} VALUES {', '.join([marks] * len(rows))}", values)
+    return sorted(connection.execute(fold_sql(step(mode), COLUMNS)).fetchall(), key=repr)
 
 
 def twin(mode: Mode, rows: list[tuple]) -> list[tuple]:
@@ -66,10 +72,10 @@ def twin(mode: Mode, rows: list[tuple]) -> list[tuple]:
 @pytest.mark.parametrize("mode", [mode for mode in Mode if mode.folds])
 @settings(max_examples=40, deadline=None)
 @given(deltas=DELTAS, cut=st.integers(0, 7), again=st.integers(0, 7))
-def test_folding_in_parts_is_folding_at_once_is_the_twin(mode, deltas, cut, again) -> None:
+def test_folding_in_parts_is_folding_at_once_is_the_twin(connection, mode, deltas, cut, again) -> None:
     first, second = sorted((min(cut, len(deltas)), min(again, len(deltas))))
     table: list[tuple] = []
     for start, end in ((0, first), (first, second), (second, len(deltas))):
-        table = fold(mode, table, rows_of(deltas[start:end], start))
+        table = fold(connection, mode, table, rows_of(deltas[start:end], start))
 
-    assert table == fold(mode, [], rows_of(deltas)) == twin(mode, rows_of(deltas))
+    assert table == fold(connection, mode, [], rows_of(deltas)) == twin(mode, rows_of(deltas))

@@ -23,7 +23,7 @@ fuzz = settings(
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=200,
+    max_examples=80,
 )
 SEEDS = st.integers(0, 2**32)
 
