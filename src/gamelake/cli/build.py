@@ -90,12 +90,13 @@ def every_item(made: Plan) -> list[tuple[Any, ...]]:
 def together(made: Plan) -> list[tuple[Any, ...]]:
     """One row for each step and state that is work or may become work."""
     rows = []
+    steps = dict.fromkeys(item.step for item in made.items)
+    order = {step: number for number, step in enumerate(steps)}
+    told = [item for item in made.items if item.state != "fresh"]
     for (step, kind), group in groupby(
-        sorted(made.items, key=lambda item: (_order(made)[item.step], item.state.value)),
+        sorted(told, key=lambda item: (order[item.step], item.state.value)),
         key=lambda item: (item.step, item.state.value),
     ):
-        if kind == "fresh":
-            continue
         items = list(group)
         first = items[0]
         shown = str(first.slice) if len(items) == 1 else f"{len(items)} slices"
@@ -104,11 +105,6 @@ def together(made: Plan) -> list[tuple[Any, ...]]:
         known = [item.rows for item in items if item.rows is not None]
         rows.append((kind, step, shown, why, sum(known) if known else None))
     return rows
-
-
-def _order(made: Plan) -> dict[str, int]:
-    steps = dict.fromkeys(item.step for item in made.items)
-    return {step: number for number, step in enumerate(steps)}
 
 
 def plan_words(made: Plan, *, command: str = "run") -> str:
