@@ -132,6 +132,20 @@ class SliceBook(LedgerPart):
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
+    def last_published(self) -> dict[str, datetime]:
+        """Dataset → when it was published last."""
+        query = sa.select(receipts.c.dataset, sa.func.max(receipts.c.published_at).label("moment"))
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(receipts.c.dataset))
+            return {row.dataset: row.moment for row in rows}
+
+    def failed_slices(self) -> dict[str, int]:
+        """Dataset → how many of its slices failed when they were last built."""
+        query = sa.select(slice_states.c.dataset, sa.func.count().label("failed"))
+        query = query.where(slice_states.c.state == SliceState.FAILED.value).group_by(slice_states.c.dataset)
+        with self._database.read() as connection:
+            return {row.dataset: row.failed for row in connection.execute(query)}
+
     def mark_slice(
         self,
         dataset: str,
