@@ -34,6 +34,7 @@ class Contender:
     work: Callable[[], Any]
     amount: float
     bytes_: float = 0
+    repeats: int | None = None  # at most so many, and no warm-up; for what takes very long
     seconds: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
@@ -68,9 +69,17 @@ class Bench:
         self.unit = unit
         self.contenders: list[Contender] = []
 
-    def add(self, name: str, work: Callable[[], Any], *, amount: float, bytes_: float = 0) -> None:
+    def add(
+        self,
+        name: str,
+        work: Callable[[], Any],
+        *,
+        amount: float,
+        bytes_: float = 0,
+        repeats: int | None = None,
+    ) -> None:
         """Add a contender; call order is the order of its turns."""
-        self.contenders.append(Contender(name, work, amount, bytes_))
+        self.contenders.append(Contender(name, work, amount, bytes_, repeats))
 
     def run(self, *, repeats: int = 5, warmup: int = 1) -> list[Contender]:
         """Measure all, print the table, return the contenders with their figures.
@@ -82,6 +91,8 @@ class Bench:
                 repeats = int(argument.partition("=")[2])
         for turn in range(warmup + repeats):
             for contender in self.contenders:
+                if contender.repeats is not None and not warmup <= turn < warmup + contender.repeats:
+                    continue
                 gc.collect()
                 cpu, started = cpu_seconds(), time.perf_counter()
                 contender.work()

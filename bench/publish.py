@@ -5,7 +5,8 @@
 Three shapes: `totals` (few groups, grain proven by GROUP BY), `players` (many groups, proven) and
 `copy` (every row written, grain not proven, so uniqueness is measured). Each repetition times the bare
 COPY and the run one after the other, so that a busy machine slows both. Ratios are of medians, of
-wall time and of CPU time; on a machine that others use, the second is the one to trust.
+wall time and of CPU time; on a machine that others use, the second is the one to trust. What checks cost is the
+share of a run that a third one does without, whose layout has neither grain nor checks; both make the content hash.
 """
 
 from __future__ import annotations
@@ -55,13 +56,17 @@ inputSources:
   - {{name: hits, dataset: bench.bronze.hits}}
 outputs:
   - slice: [day]
-    grain: [{grain}]
     schema: {{{schema}}}
-checks:
-  - {{kind: range, column: amount, min: 0}}
---- */
+{checks}--- */
 {sql}
 """
+CHECKS = """    grain: [{grain}]
+checks:
+  - {{kind: range, column: amount, min: 0}}
+  - {{kind: not_null, columns: [amount]}}
+  - {{kind: row_count, min: 1}}
+"""
+UNCHECKED = "_unchecked"
 SHAPES = {
     "totals": (
         "player, spell",
@@ -139,9 +144,19 @@ def measure(project: Project, folder: Path, name: str, repeat: int) -> dict[str,
     """Medians, spread and ratio for one shape."""
     target = folder / "bare.parquet"
     bare(project.engine, project, name, target)
-    piped(project, name)  # both once without counting: files in cache, libraries loaded
-    pairs = [(bare(project.engine, project, name, target), piped(project, name)) for _ in range(repeat)]
-    plain, full, plain_cpu, full_cpu = ([pair[s][c] for pair in pairs] for c in (0, 1) for s in (0, 1))
+    piped(project, name)  # each once without counting: files in cache, libraries loaded
+    piped(project, name + UNCHECKED)
+    turns = [
+        (
+            bare(project.engine, project, name, target),
+            piped(project, name),
+            piped(project, name + UNCHECKED),
+        )
+        for _ in range(repeat)
+    ]
+    plain, full, loose, plain_cpu, full_cpu, loose_cpu = (
+        [turn[way][clock] for turn in turns] for clock in (0, 1) for way in (0, 1, 2)
+    )
     return {
         "shape": name,
         "rows_out": project.ledger.current(f"bench.gold.{name}")[DAY].rows,
@@ -152,6 +167,8 @@ def measure(project: Project, folder: Path, name: str, repeat: int) -> dict[str,
         "pipeline_range": [round(min(full), 3), round(max(full), 3)],
         "ratio": round(statistics.median(full) / statistics.median(plain), 3),
         "cpu_ratio": round(statistics.median(full_cpu) / statistics.median(plain_cpu), 3),
+        "checks_share": round(1 - statistics.median(loose) / statistics.median(full), 3),
+        "checks_cpu_share": round(1 - statistics.median(loose_cpu) / statistics.median(full_cpu), 3),
     }
 
 
@@ -169,8 +186,9 @@ def main() -> None:
         (folder / "layouts" / "gold").mkdir(parents=True)
         (folder / "gamelake.toml").write_text('name = "bench"\n')
         for name, (grain, schema, sql) in SHAPES.items():
-            text = LAYOUT.format(name=name, grain=grain, schema=schema, sql=sql)
-            (folder / "layouts" / "gold" / f"{name}.sql").write_text(text)
+            for ending, checks in (("", CHECKS.format(grain=grain)), (UNCHECKED, "")):
+                text = LAYOUT.format(name=name, checks=checks, schema=schema, sql=sql)
+                (folder / "layouts" / "gold" / f"{name}{ending}.sql").write_text(text)
         members = [Source("hits", (HITS,)), *load_folder(folder / "layouts", "bench")]
         with Project.open(Settings.load(folder), members) as project:
             make_rows(project, chosen.rows)
@@ -192,7 +210,8 @@ def report(found: list[dict[str, object]], rows: int, *, as_json: bool) -> None:
             f"{row['shape']:<8} {row['rows_out']:>12,} rows out, grain {proven:<8}  "
             f"bare {row['bare_seconds']} {row['bare_range']}  "
             f"pipeline {row['pipeline_seconds']} {row['pipeline_range']}  "
-            f"ratio {row['ratio']}, of CPU {row['cpu_ratio']}"
+            f"ratio {row['ratio']}, of CPU {row['cpu_ratio']}  "
+            f"checks {row['checks_share']:.1%} of the run, {row['checks_cpu_share']:.1%} of its CPU"
         )
 
 

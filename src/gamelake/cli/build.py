@@ -90,13 +90,13 @@ def every_item(made: Plan) -> list[tuple[Any, ...]]:
 def together(made: Plan) -> list[tuple[Any, ...]]:
     """One row for each step and state that is work or may become work."""
     rows = []
-    order = {step: number for number, step in enumerate(dict.fromkeys(item.step for item in made.items))}
+    steps = dict.fromkeys(item.step for item in made.items)
+    order = {step: number for number, step in enumerate(steps)}
+    told = [item for item in made.items if item.state != "fresh"]
     for (step, kind), group in groupby(
-        sorted(made.items, key=lambda item: (order[item.step], item.state.value)),
+        sorted(told, key=lambda item: (order[item.step], item.state.value)),
         key=lambda item: (item.step, item.state.value),
     ):
-        if kind == "fresh":
-            continue
         items = list(group)
         first = items[0]
         shown = str(first.slice) if len(items) == 1 else f"{len(items)} slices"

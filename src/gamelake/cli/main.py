@@ -5,6 +5,7 @@ Nothing heavy may be imported here: `gamelake --help` is answered from the catal
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -22,6 +23,7 @@ PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and leave with its exit code: 0 done, 1 our or the machine's failure, 2 the caller's mistake."""
+    gc.set_threshold(50_000, 20, 50)  # imports and plans make many objects and hardly any garbage
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     if debug:

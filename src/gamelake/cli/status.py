@@ -13,6 +13,7 @@ from gamelake.present.console import Col, print_json, print_table, say, state
 from gamelake.present.options import JsonOption, ProjectOption
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from gamelake.ledger.rows import CheckRow, RunRow
@@ -40,10 +41,7 @@ def status(
             troubles[row.dataset].append(row)
         found: dict[str, Any] = {
             "project": opened.settings.name,
-            "datasets": [
-                dataset_facts(opened, name, states, troubles[name])
-                for name, states in dataset_states(opened).items()
-            ],
+            "datasets": datasets_facts(opened, troubles),
             "runs": [run_facts(row) for row in opened.ledger.runs(limit=runs)] if runs else [],
             "schedules": schedule_facts(opened),
         }
@@ -103,25 +101,27 @@ def dataset_states(project: Project) -> dict[str, Counter[str]]:
     return dict(sorted(states.items(), key=lambda pair: (order.get(pair[0].split(".")[1], 3), pair[0])))
 
 
-def dataset_facts(
-    project: Project, name: str, states: Counter[str], troubles: list[CheckRow]
-) -> dict[str, Any]:
-    """One dataset, as `status --json` prints it."""
-    current = project.ledger.current(name).values()
-    failing = [row for row in project.ledger.slice_states(name) if row.state.value == "failed"]
-    return {
-        "dataset": name,
-        "made_by": project.graph.producers[name],
-        "state": word_for(states, failed=bool(failing), any_slice=bool(current)),
-        "slices": len(current),
-        "missing": states["missing"],
-        "stale": states["stale"],
-        "failed": len(failing),
-        "rows": sum(version.rows for version in current),
-        "bytes": sum(version.bytes for version in current),
-        "published_at": max((version.published_at for version in current), default=None),
-        "checks": check_facts(troubles),
-    }
+def datasets_facts(project: Project, troubles: Mapping[str, list[CheckRow]]) -> list[dict[str, Any]]:
+    """Every dataset, as `status --json` prints it."""
+    found = dataset_states(project)
+    current = project.ledger.summaries(found)
+    published, failed = project.ledger.last_published(), project.ledger.failed_slices()
+    return [
+        {
+            "dataset": name,
+            "made_by": project.graph.producers[name],
+            "state": word_for(states, failed=name in failed, any_slice=bool(current[name])),
+            "slices": len(current[name]),
+            "missing": states["missing"],
+            "stale": states["stale"],
+            "failed": failed.get(name, 0),
+            "rows": sum(version.rows for version in current[name].values()),
+            "bytes": sum(version.bytes for version in current[name].values()),
+            "published_at": published.get(name),
+            "checks": check_facts(troubles.get(name, [])),
+        }
+        for name, states in found.items()
+    ]
 
 
 def check_facts(troubles: list[CheckRow]) -> dict[str, Any]:

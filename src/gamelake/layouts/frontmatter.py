@@ -6,16 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from gamelake.errors import LayoutError, Place
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import yaml
+
 _OPEN = re.compile(r"\A\s*/\*\s*---[ \t]*\n")
 _CLOSE = re.compile(r"^---[ \t]*\*/[ \t]*$", re.MULTILINE)
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times faster
 
 KeyPath = tuple[str | int, ...]
 """Keys and list positions from the top of the document to a value."""
@@ -83,7 +82,9 @@ def read_yaml(
     text: str, file: str, first_line: int = 1, *, what: str = "the front matter"
 ) -> tuple[Any, dict[KeyPath, int], dict[KeyPath, int]]:
     """A YAML mapping, the line of every key, and the first line of every text written as a block (`|`)."""
-    loader = _Loader(text)
+    import yaml  # layouts from the parse cache need none of it
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)  # the C loader is ten times faster
     lines: dict[KeyPath, int] = {(): first_line}
     blocks: dict[KeyPath, int] = {}
     try:
@@ -112,6 +113,8 @@ def _collect_lines(
     blocks: dict[KeyPath, int],
     file: str,
 ) -> None:
+    import yaml
+
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*path, str(key.value))

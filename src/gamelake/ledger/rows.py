@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +64,25 @@ class SliceVersion:
     run_id: str
     step: str
     published_at: datetime
+
+
+class SliceSummary(NamedTuple):
+    """What tells whether something changed, without what it takes to read the rows.
+
+    A tuple: a plan may hold hundreds of thousands of them.
+    """
+
+    dataset: str
+    slice: Slice
+    version: int
+    rows: int
+    bytes: int
+    content_hash: str
+    fingerprint: str
+
+
+AnyVersion: TypeAlias = SliceSummary | SliceVersion
+"""A published version, in whole or in short."""
 
 
 @dataclass(frozen=True)

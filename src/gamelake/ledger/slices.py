@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
 from gamelake.errors import NotFoundError, OperatorError
 from gamelake.ledger.part import LedgerPart
-from gamelake.ledger.rows import SliceStateRow, SliceVersion
+from gamelake.ledger.rows import SliceStateRow, SliceSummary, SliceVersion
 from gamelake.ledger.tables import receipts, slice_states, slice_versions
 from gamelake.model.names import moved_path
 from gamelake.model.runs import SliceState
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from gamelake.ledger.rows import AnyVersion
     from gamelake.model.publish import PublishedSlice, Receipt
 
+_T = TypeVar("_T")
 _VERSIONS = sa.select(slice_versions, receipts.c.run_id, receipts.c.step, receipts.c.published_at).join(
     receipts, slice_versions.c.receipt_id == receipts.c.id
 )
@@ -48,6 +50,47 @@ class SliceBook(LedgerPart):
     def current(self, dataset: str) -> dict[Slice, SliceVersion]:
         """Newest version of every slice that was ever published."""
         return self._newest(dataset)
+
+    def summaries(self, datasets: Iterable[str]) -> dict[str, dict[Slice, SliceSummary]]:
+        """`current` of many datasets at once, in short; one never published has no slices."""
+        found: dict[str, dict[Slice, SliceSummary]] = {dataset: {} for dataset in datasets}
+        columns = slice_versions.c[
+            "dataset", "slice", "version", "rows", "bytes", "content_hash", "fingerprint"
+        ]
+        with self._database.read() as connection:
+            for batch in _batches(list(found)):
+                newest = _newest_numbers(slice_versions.c.dataset.in_(batch)).subquery()
+                query = sa.select(*columns).join(newest, _same_version(newest))
+                for dataset, text, *rest in connection.execute(query).all():
+                    part = Slice.parse(text)
+                    found[dataset][part] = SliceSummary._make((dataset, part, *rest))
+        return found
+
+    def whole(self, versions: Iterable[AnyVersion]) -> list[SliceVersion]:
+        """The versions with their files and all else, in the same order."""
+        given = list(versions)
+        wanted: dict[str, list[tuple[str, int]]] = {}
+        for version in given:
+            if isinstance(version, SliceSummary):
+                wanted.setdefault(version.dataset, []).append((str(version.slice), version.version))
+        if not wanted:
+            return [version for version in given if isinstance(version, SliceVersion)]
+        known: dict[tuple[str, Slice, int], SliceVersion] = {}
+        with self._database.read() as connection:
+            for dataset, numbers in wanted.items():
+                for batch in _batches(numbers):
+                    numbered = sa.tuple_(slice_versions.c.slice, slice_versions.c.version).in_(batch)
+                    query = _VERSIONS.where(slice_versions.c.dataset == dataset, numbered)
+                    found = map(_version_row, connection.execute(query).mappings())
+                    known |= {(row.dataset, row.slice, row.version): row for row in found}
+        return [known[v.dataset, v.slice, v.version] if isinstance(v, SliceSummary) else v for v in given]
+
+    def contents(self, dataset: str) -> dict[tuple[str, int], str]:
+        """Slice as text and version → hash of its rows, of every version there was."""
+        query = sa.select(*slice_versions.c["slice", "version", "content_hash"])
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(slice_versions.c.dataset == dataset))
+            return {(part, version): content for part, version, content in rows}
 
     def versions(
         self, dataset: str, slice: Slice | None = None, *, limit: int | None = None
@@ -90,6 +133,20 @@ class SliceBook(LedgerPart):
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
+    def last_published(self) -> dict[str, datetime]:
+        """Dataset → when it was published last."""
+        query = sa.select(receipts.c.dataset, sa.func.max(receipts.c.published_at).label("moment"))
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(receipts.c.dataset))
+            return {row.dataset: row.moment for row in rows}
+
+    def failed_slices(self) -> dict[str, int]:
+        """Dataset → how many of its slices failed when they were last built."""
+        query = sa.select(slice_states.c.dataset, sa.func.count().label("failed"))
+        query = query.where(slice_states.c.state == SliceState.FAILED.value).group_by(slice_states.c.dataset)
+        with self._database.read() as connection:
+            return {row.dataset: row.failed for row in connection.execute(query)}
+
     def mark_slice(
         self,
         dataset: str,
@@ -122,16 +179,12 @@ class SliceBook(LedgerPart):
             return [_state_row(row) for row in connection.execute(query).mappings()]
 
     def _newest(self, dataset: str, *, at: datetime | None = None) -> dict[Slice, SliceVersion]:
-        highest = sa.select(slice_versions.c.slice, sa.func.max(slice_versions.c.version).label("version"))
-        highest = highest.where(slice_versions.c.dataset == dataset).group_by(slice_versions.c.slice)
+        highest = _newest_numbers(slice_versions.c.dataset == dataset)
         if at is not None:
             known = slice_versions.c.receipt_id == receipts.c.id
             highest = highest.join(receipts, known).where(receipts.c.published_at <= at)
         newest = highest.subquery()
-        query = _VERSIONS.where(slice_versions.c.dataset == dataset).join(
-            newest,
-            sa.and_(slice_versions.c.slice == newest.c.slice, slice_versions.c.version == newest.c.version),
-        )
+        query = _VERSIONS.join(newest, _same_version(newest))
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(slice_versions.c.slice)).mappings()
             found = [self._version(row) for row in rows]
@@ -227,10 +280,21 @@ class SliceBook(LedgerPart):
             connection.execute(slice_states.insert(), rows)
 
 
-def _batches(names: list[str]) -> Iterator[list[str]]:
+def _newest_numbers(where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Newest version number of each slice."""
+    columns = slice_versions.c["dataset", "slice"]
+    highest = sa.func.max(slice_versions.c.version).label("version")
+    return sa.select(*columns, highest).where(where).group_by(*columns)
+
+
+def _same_version(numbers: sa.Subquery) -> sa.ColumnElement[bool]:
+    return sa.and_(*(slice_versions.c[name] == numbers.c[name] for name in ("dataset", "slice", "version")))
+
+
+def _batches(values: list[_T]) -> Iterator[list[_T]]:
     """So few at a time that any database takes them as parameters."""
-    for start in range(0, len(names), 500):
-        yield names[start : start + 500]
+    for start in range(0, len(values), 500):
+        yield values[start : start + 500]
 
 
 def _has_receipt(connection: sa.Connection, receipt_id: str) -> bool:

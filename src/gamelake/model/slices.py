@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 from gamelake.errors import UserError
@@ -11,10 +11,13 @@ from gamelake.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+_REMEMBERED = 100_000  # slices whose text is not read or written again
 
-@dataclass(frozen=True, order=True)
-class Slice:
+
+class Slice(NamedTuple):
     """Column values shared by every row of the slice; no columns = the whole dataset.
+
+    A tuple, because a large plan looks up hundreds of thousands of them and sorts them.
 
     >>> str(Slice.of(raid_date="2026-02-16", team=""))
     'raid_date=2026-02-16/team='
@@ -32,16 +35,10 @@ class Slice:
     @classmethod
     def parse(cls, text: str) -> Slice:
         """Read what `str()` wrote; raises UserError on anything else."""
-        if text == "all":
-            return cls()
-        pairs = [part.partition("=") for part in text.split("/")]
-        if not all(name and mark for name, mark, _ in pairs):
-            problem = f"`{text}` is not a slice"
-            raise UserError(problem, hint="write `column=value`, several joined by `/`, or `all`")
-        return cls(tuple((name, unquote(value)) for name, _, value in pairs))
+        return _parsed(text)
 
     def __str__(self) -> str:
-        return "/".join(f"{name}={quote(value, safe='-_.:+ ')}" for name, value in self.keys) or "all"
+        return _written(self)
 
     def as_dict(self) -> dict[str, str]:
         """Column → value, as text."""
@@ -69,3 +66,19 @@ class Slice:
         """
         apart = self.as_dict().keys().isdisjoint(wanted.as_dict())
         return self.agrees_with(wanted) and not (apart and self.keys and wanted.keys)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _parsed(text: str) -> Slice:
+    if text == "all":
+        return Slice()
+    pairs = [part.partition("=") for part in text.split("/")]
+    if not all(name and mark for name, mark, _ in pairs):
+        problem = f"`{text}` is not a slice"
+        raise UserError(problem, hint="write `column=value`, several joined by `/`, or `all`")
+    return Slice(tuple((name, unquote(value)) for name, _, value in pairs))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _written(part: Slice) -> str:
+    return "/".join(f"{name}={quote(value, safe='-_.:+ ')}" for name, value in part.keys) or "all"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gamelake.layouts.fingerprint import fingerprint
 from gamelake.model.steps import PythonStep, Refresh
@@ -19,12 +19,13 @@ from gamelake.pipeline.freshness import (
     versions_read,
     why_stale,
 )
+from gamelake.pipeline.known import Known
 from gamelake.pipeline.span import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gamelake.ledger.rows import SliceVersion
+    from gamelake.ledger.rows import SliceSummary
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Step
     from gamelake.pipeline.project import Project
@@ -46,9 +47,15 @@ class PlanState(StrEnum):
     FRESH = "fresh"
 
 
-@dataclass(frozen=True)
-class PlanItem:
-    """One step for one output slice. `rows` is a guess from earlier versions, None without any."""
+_WORK = frozenset({PlanState.MISSING, PlanState.STALE, PlanState.FORCED})
+_MOVES = _WORK | {PlanState.DEPENDS}
+
+
+class PlanItem(NamedTuple):
+    """One step for one output slice. `rows` is a guess from earlier versions, None without any.
+
+    A tuple: a plan may hold hundreds of thousands of them.
+    """
 
     step: str
     slice: Slice
@@ -62,7 +69,12 @@ class PlanItem:
     @property
     def is_work(self) -> bool:
         """True when a run would build it, as far as is known now."""
-        return self.state in {PlanState.MISSING, PlanState.STALE, PlanState.FORCED}
+        return self.state in _WORK
+
+    @property
+    def moves(self) -> bool:
+        """True when a run would, or may, build it."""
+        return self.state in _MOVES
 
     def to_json(self) -> dict[str, Any]:
         """Item as `plan --json` shows it."""
@@ -81,31 +93,8 @@ class Assessment:
 
     items: tuple[PlanItem, ...]
     index: InputIndex
-    previous: Mapping[str, Mapping[Slice, SliceVersion]]  # dataset → slice → version, of the outputs
+    previous: Mapping[str, Mapping[Slice, SliceSummary]]  # dataset → slice → version, of the outputs
     judge: Judge
-
-
-class Known:
-    """What the ledger says of datasets, each asked for once: one plan sees one state."""
-
-    def __init__(self, project: Project) -> None:
-        self._ledger = project.ledger
-        self._current: dict[str, dict[Slice, SliceVersion]] = {}
-        self._hashes: dict[str, dict[tuple[str, int], str]] = {}
-
-    def current(self, dataset: str) -> dict[Slice, SliceVersion]:
-        """Newest version of every slice."""
-        if dataset not in self._current:
-            self._current[dataset] = self._ledger.current(dataset)
-        return self._current[dataset]
-
-    def is_equal(self, dataset: str, part: str, one: int, other: int) -> bool:
-        """True when two versions of a slice hold the same rows."""
-        if dataset not in self._hashes:
-            versions = self._ledger.versions(dataset)
-            self._hashes[dataset] = {(str(v.slice), v.version): v.content_hash for v in versions}
-        known = self._hashes[dataset]
-        return (part, one) in known and known[part, one] == known.get((part, other))
 
 
 def assess(
@@ -127,12 +116,11 @@ def assess(
 
 def survey(project: Project, step: Step, *, force: bool = False, known: Known | None = None) -> Assessment:
     """`assess` before anybody asked for some slices only, each slice looked at alone."""
-    known = known or Known(project)
-    inputs = {str(dataset): known.current(str(dataset)) for dataset in step.inputs.values()}
+    known = known or Known(project, [step])
     previous = {str(output.dataset): known.current(str(output.dataset)) for output in step.outputs}
-    index = InputIndex.build(step, project.graph.outputs, {**previous, **inputs})
+    index = InputIndex(step, project.graph.outputs, known)
     judge = Judge(step, index, previous, known, force)
-    items = tuple(judge.item(part) for part in index.candidates())
+    items = tuple(judge.items(index.candidates()))
     return Assessment(items, index, previous, judge)
 
 
@@ -148,7 +136,7 @@ def settled(
     if gaps and not found.judge.force:
         items = [_left(item) for item in items]
     if own is None:
-        return tuple(item for item in items if chosen(item.slice, slices))
+        return tuple(items if slices is None else (item for item in items if chosen(item.slice, slices)))
     kept: list[PlanItem] = []
     ordered = sorted(items, key=lambda item: own.chain(item.slice))
     for _, chain in groupby(ordered, key=lambda item: own.chain(item.slice)[0]):
@@ -161,16 +149,16 @@ def _in_order(chain: Iterable[PlanItem], slices: Wanted) -> Iterator[PlanItem]:
     held: PlanItem | None = None
     for given in chain:
         item = given
-        if held is not None and (item.is_work or item.state is PlanState.DEPENDS):
+        if held is not None and item.moves:
             waits = held.state is PlanState.WAITING
             reason = f"carries state from {held.slice}, which is {held.state}"
             reason += "" if waits else " and not to be built"
-            item = replace(item, state=PlanState.BLOCKED, reason=reason, out_of_order=not waits)
+            item = item._replace(state=PlanState.BLOCKED, reason=reason, out_of_order=not waits)
         elif moving is not None and item.state is PlanState.FRESH:
             reason = f"stays unless its own {moving.slice} comes out different"
-            item = replace(item, state=PlanState.DEPENDS, reason=reason)
+            item = item._replace(state=PlanState.DEPENDS, reason=reason)
         mine = chosen(item.slice, slices)
-        if mine and (item.is_work or item.state is PlanState.DEPENDS):
+        if mine and item.moves:
             moving = item
         elif item.state not in {PlanState.FRESH, PlanState.FORCED}:  # forced and not asked for stays as it is
             held = held or item
@@ -180,7 +168,7 @@ def _in_order(chain: Iterable[PlanItem], slices: Wanted) -> Iterator[PlanItem]:
 
 def _left(item: PlanItem) -> PlanItem:
     if item.state is PlanState.STALE and item.restates:
-        return replace(item, state=PlanState.LEFT, reason=f"{item.reason}; `--force` restates it")
+        return item._replace(state=PlanState.LEFT, reason=f"{item.reason}; `--force` restates it")
     return item
 
 
@@ -193,45 +181,100 @@ def chosen(part: Slice, slices: Wanted) -> bool:
     return any(part.is_meant_by(wanted) for wanted in slices)
 
 
+class _Change(NamedTuple):
+    """Why a slice is stale, and whether because its step is another one now."""
+
+    reason: str
+    restates: bool
+
+
 @dataclass(frozen=True)
 class Judge:
     """Compares slices of one step with what they would be built from now."""
 
     step: Step
     index: InputIndex
-    previous: Mapping[str, Mapping[Slice, SliceVersion]]
+    previous: Mapping[str, Mapping[Slice, SliceSummary]]
     known: Known
     force: bool
 
     def item(self, part: Slice) -> PlanItem:
         """The slice's state, and why."""
-        gap = self.index.missing(part)
-        if gap is not None:
-            reason = f"input {gap[0]} {gap[1]} was never published"
-            return PlanItem(self.step.name, part, PlanState.WAITING, reason)
-        now = Parts(*self._fixed_parts, self._outside or inputs_part(self.index.all_feeding(part)))
-        had = {name: versions.get(part) for name, versions in self.previous.items()}
-        missing = [name for name, version in had.items() if version is None]
-        if missing:
-            reason = "never built" if len(missing) == len(had) else f"{', '.join(missing)} never built"
-            return PlanItem(self.step.name, part, PlanState.MISSING, reason, self._usual_rows, str(now))
-        present = [version for version in had.values() if version is not None]
-        rows = sum(version.rows for version in present)
-        state, reason = (PlanState.FORCED, "forced") if self.force else (PlanState.FRESH, "")
-        restates = False
-        for version in present:
-            if version.fingerprint != str(now):
-                was = Parts.parse(version.fingerprint)
-                restates = (was.code, was.schema) != (now.code, now.schema)
-                state, reason = PlanState.STALE, self._why(part, version, now)
-                break
-        if (
-            state is PlanState.FRESH
-            and isinstance(self.step, PythonStep)
-            and self.step.refresh is Refresh.RUN
-        ):
-            state, reason = PlanState.STALE, "read again by every run"
-        return PlanItem(self.step.name, part, state, reason, rows, str(now), restates)
+        [item] = self.items([part])
+        return item
+
+    def items(self, parts: Sequence[Slice]) -> Iterator[PlanItem]:
+        """The same for many slices at once, in the same order."""
+        gaps = self.index.gaps(parts)
+        now = {part: self._made_by + self._inputs(part) for part in parts if part not in gaps}
+        changes = self._changes(now)
+        for part in parts:
+            if part in gaps:
+                reason = "input {} {} was never published".format(*gaps[part])
+                yield PlanItem(self.step.name, part, PlanState.WAITING, reason)
+            else:
+                yield self._judged(part, now[part], changes.get(part))
+
+    def _judged(self, part: Slice, now: str, change: _Change | None) -> PlanItem:
+        had = [versions.get(part) for versions in self.previous.values()]
+        rows = 0
+        for version in had:
+            if version is None:
+                return PlanItem(
+                    self.step.name, part, PlanState.MISSING, self._lacks(part), self._usual_rows, now
+                )
+            rows += version.rows
+        if change is not None:
+            return PlanItem(self.step.name, part, PlanState.STALE, change.reason, rows, now, change.restates)
+        # `_make` takes a third of the time, and most slices come here
+        return PlanItem._make((self.step.name, part, *self._unchanged, rows, now, False, False))
+
+    def _lacks(self, part: Slice) -> str:
+        missing = [name for name, versions in self.previous.items() if part not in versions]
+        return "never built" if len(missing) == len(self.previous) else f"{', '.join(missing)} never built"
+
+    def _changes(self, now: Mapping[Slice, str]) -> dict[Slice, _Change]:
+        """Of slices that were not made from what is there now, what is different."""
+        found: dict[Slice, SliceSummary] = {}
+        for versions in self.previous.values():
+            for part, made_of in now.items():
+                version = versions.get(part)
+                if version is not None and version.fingerprint != made_of:
+                    found.setdefault(part, version)
+        parts = {part: (Parts.parse(had.fingerprint), Parts.parse(now[part])) for part, had in found.items()}
+        reread = [found[part] for part, (was, would) in parts.items() if was.inputs != would.inputs]
+        read = {version.slice: version.inputs for version in self.known.whole(reread)}
+        changes = {}
+        for part, (was, would) in parts.items():
+            reads = versions_read(self.index.all_feeding(part))
+            reason = why_stale(self.step, was, would, read.get(part, {}), reads, self.known.is_equal)
+            restates = (was.code, was.schema) != (would.code, would.schema)
+            changes[part] = _Change(reason or "fingerprint changed", restates)
+        return changes
+
+    @cached_property
+    def _unchanged(self) -> tuple[PlanState, str]:
+        """State of a slice that is made from what is there now, and why."""
+        if self.force:
+            return PlanState.FORCED, "forced"
+        if isinstance(self.step, PythonStep) and self.step.refresh is Refresh.RUN:
+            return PlanState.STALE, "read again by every run"
+        return PlanState.FRESH, ""
+
+    def _inputs(self, part: Slice) -> str:
+        """Fingerprint of the rows the slice would be made from."""
+        if self._outside:
+            return self._outside
+        if self.index.own is not None:  # the slice before may come out different while the step runs
+            return inputs_part(self.index.all_feeding(part))
+        found = self._hashes.get(part)
+        if found is None:
+            found = self._hashes[part] = inputs_part(self.index.all_feeding(part))
+        return found
+
+    @cached_property
+    def _hashes(self) -> dict[Slice, str]:
+        return self.known.hashes(self.index.reaches.values())
 
     @cached_property
     def _outside(self) -> str:
@@ -240,13 +283,10 @@ class Judge:
             return ""
         return fingerprint(self.step.outside())
 
-    def _why(self, part: Slice, version: SliceVersion, now: Parts) -> str:
-        read = versions_read(self.index.all_feeding(part))
-        return why_stale(self.step, version, now, read, self.known.is_equal) or "fingerprint changed"
-
     @cached_property
-    def _fixed_parts(self) -> tuple[str, str]:
-        return code_part(self.step), schema_part(self.step)
+    def _made_by(self) -> str:
+        """The first two parts of every fingerprint, which the step itself gives."""
+        return str(Parts(code_part(self.step), schema_part(self.step), ""))
 
     @cached_property
     def _usual_rows(self) -> int | None:

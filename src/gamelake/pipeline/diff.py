@@ -138,8 +138,9 @@ def _fold(
     folder: Path,
 ) -> list[str]:
     deltas = project.graph.outputs[str(fold.inputs[DELTA])]
-    others = found.previous[str(deltas.dataset)]
-    files = [file for of, version in others.items() if of != part for file in version.files]
+    there = found.previous[str(deltas.dataset)].values()
+    others = project.ledger.whole(version for version in there if version.slice != part)
+    files = [file for version in others for file in version.files]
     session.view(DELTA, deltas.schema, [*files, *built], mixed=True)
     session.view(BASE, fold.outputs[0].schema, [])
     written = session.write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gamelake.layouts.fingerprint import fingerprint
@@ -13,10 +13,11 @@ from gamelake.model.steps import PREVIOUS, FoldStep, SqlStep
 from gamelake.pipeline.reach import Reach, apart, date_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from gamelake.ledger.rows import SliceVersion
+    from gamelake.ledger.rows import AnyVersion
     from gamelake.model.steps import Output, Step
+    from gamelake.pipeline.known import Known
 
 
 @dataclass(frozen=True)
@@ -38,38 +39,25 @@ class Parts:
         return cls(code, schema, inputs)
 
 
-@dataclass
 class InputIndex:
     """Published slices of a step's inputs, found by the output slice they feed."""
 
-    columns: tuple[str, ...]
-    reaches: dict[str, Reach] = field(default_factory=dict)  # view → how the step reads it
-    own: OwnSlices | None = None  # of a step that carries state
-    _by_key: dict[str, dict[Slice, list[SliceVersion]]] = field(default_factory=dict)  # view → cut slice
-    _first: dict[str, dict[Slice, str]] = field(default_factory=dict)
-
-    @classmethod
-    def build(
-        cls, step: Step, outputs: Mapping[str, Output], current: Mapping[str, Mapping[Slice, SliceVersion]]
-    ) -> InputIndex:
-        """Index the inputs' current versions by the columns they share with the step's outputs.
-
-        `current` also has the step's own slices when it carries state.
-        """
-        index = cls(step.outputs[0].slice_columns)
-        for view in step.inputs:
-            reach = Reach.of(step, view, outputs)
-            feeds: dict[Slice, list[SliceVersion]] = defaultdict(list)
-            for part, version in sorted(current.get(reach.dataset, {}).items()):
-                feeds[reach.cut(part)].append(version)
-            index.reaches[view] = reach
-            index._by_key[view] = dict(feeds)
-            index._first[view] = reach.first_days(feeds)
+    def __init__(self, step: Step, outputs: Mapping[str, Output], known: Known) -> None:
+        """Index the inputs by the columns they share with the step's outputs; of one that carries, its own too."""
+        self.columns = step.outputs[0].slice_columns
+        self.reaches = {view: Reach.of(step, view, outputs) for view in step.inputs}  # how each is read
+        self.own: OwnSlices | None = None  # of a step that carries state
+        self._by_key: dict[str, Mapping[Slice, Sequence[AnyVersion]]] = {}  # view → cut slice
+        self._first: dict[str, Mapping[Slice, str]] = {}
+        self._views: dict[str, list[str]] = {}  # dataset → those who show it, in order of dataset
+        for view, reach in sorted(self.reaches.items(), key=lambda pair: pair[1].dataset):
+            self._by_key[view] = known.cut(reach)
+            self._first[view] = reach.first_days(self._by_key[view])
+            self._views.setdefault(reach.dataset, []).append(view)
         if isinstance(step, SqlStep) and step.carries:
-            index.own = OwnSlices(step.outputs[0], current.get(str(step.outputs[0].dataset), {}))
-        return index
+            self.own = OwnSlices(step.outputs[0], known.current(str(step.outputs[0].dataset)))
 
-    def seen_as(self, view: str, for_slice: Slice) -> list[SliceVersion]:
+    def seen_as(self, view: str, for_slice: Slice) -> list[AnyVersion]:
         """Versions that a view of the SQL shows to an output slice, in order of slice."""
         if view == PREVIOUS and self.own is not None:
             before = self.own.before(for_slice)
@@ -77,17 +65,17 @@ class InputIndex:
         by_key = self._by_key[view]
         return [version for key in self.reaches[view].keys(for_slice) for version in by_key.get(key, ())]
 
-    def feeding(self, dataset: str, for_slice: Slice) -> list[SliceVersion]:
+    def feeding(self, dataset: str, for_slice: Slice) -> list[AnyVersion]:
         """Versions of an input's slices that feed the output slice, in order of slice."""
-        views = [view for view, reach in self.reaches.items() if reach.dataset == dataset]
+        views = self._views.get(dataset, [])
         if len(views) == 1:
             return self.seen_as(views[0], for_slice)
         found = {v.slice: v for view in views for v in self.seen_as(view, for_slice)}
         return [found[part] for part in sorted(found)]
 
-    def all_feeding(self, for_slice: Slice) -> Iterator[SliceVersion]:
+    def all_feeding(self, for_slice: Slice) -> Iterator[AnyVersion]:
         """The same over all inputs, in order of dataset; then the slice before, of a step that carries."""
-        for dataset in sorted({reach.dataset for reach in self.reaches.values()}):
+        for dataset in self._views:
             yield from self.feeding(dataset, for_slice)
         if self.own is not None:
             yield from self.seen_as(PREVIOUS, for_slice)
@@ -96,39 +84,38 @@ class InputIndex:
         """Output slices that some input with all their columns has, in order; without inputs the one there is."""
         if not self.reaches and not self.columns:
             return [Slice()]
-        found: set[Slice] = set()
-        for view, reach in self.reaches.items():
-            if reach.shared == self.columns:
-                found |= self._by_key[view].keys()
-        return sorted(found)
+        whole = [self._by_key[view] for view, reach in self.reaches.items() if reach.shared == self.columns]
+        first, others = whole[0], whole[1:]
+        more = {part for other in others for part in other if part not in first}
+        return sorted([*first, *more]) if more else list(first)
 
-    def missing(self, part: Slice) -> tuple[str, Slice] | None:
-        """An input, and the cut slice of it that the output slice needs and nobody has published."""
-        for view, reach in self.reaches.items():
-            gap = reach.missing(part, self._by_key[view], self._first[view])
-            if gap is not None:
-                return reach.dataset, gap
-        return None
+    def gaps(self, parts: Iterable[Slice]) -> dict[Slice, tuple[str, Slice]]:
+        """Output slices that miss an input: its dataset, and the cut slice of it that nobody has published."""
+        found: dict[Slice, tuple[str, Slice]] = {}
+        for view, reach in reversed(self.reaches.items()):  # the first one counts
+            gaps = reach.gaps(parts, self._by_key[view], self._first[view])
+            found |= {part: (reach.dataset, gap) for part, gap in gaps.items()}
+        return found
 
 
 class OwnSlices:
     """The newest slices of a step that carries state, found by the slice that comes after them."""
 
-    def __init__(self, output: Output, versions: Mapping[Slice, SliceVersion]) -> None:
+    def __init__(self, output: Output, versions: Mapping[Slice, AnyVersion]) -> None:
         self.day = date_columns(output, output.slice_columns)[0]
-        self._versions: dict[Slice, dict[str, SliceVersion]] = defaultdict(dict)
+        self._versions: dict[Slice, dict[str, AnyVersion]] = defaultdict(dict)
         self._days: dict[Slice, list[str]] = {}
         for version in versions.values():
             self.learn(version)
 
-    def learn(self, version: SliceVersion) -> None:
+    def learn(self, version: AnyVersion) -> None:
         """From now on this is the newest version of its slice."""
         rest, day = apart(version.slice, self.day)
         if day not in self._versions[rest]:
             insort(self._days.setdefault(rest, []), day)
         self._versions[rest][day] = version
 
-    def before(self, part: Slice) -> SliceVersion | None:
+    def before(self, part: Slice) -> AnyVersion | None:
         """The slice of the last day before; None when there is none."""
         rest, day = apart(part, self.day)
         days = self._days.get(rest, [])
@@ -161,12 +148,12 @@ def schema_part(step: Step) -> str:
     return fingerprint(repr(told))
 
 
-def inputs_part(versions: Iterator[SliceVersion]) -> str:
+def inputs_part(versions: Iterator[AnyVersion]) -> str:
     """Fingerprint of the rows read: equal rows in a newer version give the same."""
     return fingerprint(*(f"{v.dataset}/{v.slice}={v.content_hash}" for v in versions))
 
 
-def versions_read(versions: Iterator[SliceVersion]) -> dict[str, dict[str, int]]:
+def versions_read(versions: Iterator[AnyVersion]) -> dict[str, dict[str, int]]:
     """What a published slice remembers of its inputs: dataset → slice → version."""
     read: dict[str, dict[str, int]] = defaultdict(dict)
     for version in versions:
@@ -176,23 +163,24 @@ def versions_read(versions: Iterator[SliceVersion]) -> dict[str, dict[str, int]]
 
 def why_stale(
     step: Step,
-    had: SliceVersion,
+    before: Parts,
     now: Parts,
+    read_before: Mapping[str, Mapping[str, int]],
     read: Mapping[str, Mapping[str, int]],
     is_equal: Callable[[str, str, int, int], bool],
 ) -> str | None:
     """What has changed since a version was built, in words; None when nothing has.
 
+    `read_before` is what it was made from, `read` what it would be made from now.
     `is_equal(dataset, slice, version, version)` tells whether two versions hold the same rows.
     """
-    before = Parts.parse(had.fingerprint)
     reasons = []
     if before.code != now.code:
         reasons.append(_CODE.get(type(step).__name__, "step version changed"))
     if before.schema != now.schema:
         reasons.append("schema changed")
     if before.inputs != now.inputs:
-        changes = _input_changes(had.inputs, read, is_equal)
+        changes = _input_changes(read_before, read, is_equal)
         reasons.append(_first_of(changes) or "inputs changed")
     return "; ".join(reasons) or None
 

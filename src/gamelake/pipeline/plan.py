@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from gamelake.errors import ConflictError, UserError, did_you_mean
 from gamelake.model.schema import ColumnType
 from gamelake.model.steps import SqlStep
-from gamelake.pipeline.assess import Known, PlanItem, PlanState, settled, survey
+from gamelake.pipeline.assess import PlanItem, PlanState, settled, survey
+from gamelake.pipeline.known import Known
 from gamelake.pipeline.reach import date_columns
 from gamelake.pipeline.span import Span
 from gamelake.pipeline.variables import refuse_unset
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Step
-    from gamelake.pipeline.assess import Wanted
+    from gamelake.pipeline.assess import Assessment, Wanted
     from gamelake.pipeline.freshness import InputIndex
     from gamelake.pipeline.project import Project
     from gamelake.pipeline.reach import Reach
@@ -50,7 +51,7 @@ class Plan:
 
     def counts(self) -> dict[str, int]:
         """Number of items in each state, those without any left out."""
-        return dict(Counter(item.state.value for item in self.items))
+        return {state.value: number for state, number in Counter(i.state for i in self.items).items()}
 
     def to_json(self, *, fresh: bool = False) -> dict[str, Any]:
         """The plan as one JSON object; fresh items only on request, there may be thousands."""
@@ -88,10 +89,11 @@ def plan(
     `gaps` leaves alone what only a change of its own step made stale.
     """
     names = selected(project, targets, slices)
-    foresight = _Foresight(project, forced_steps(project, targets, force=force), slices, gaps=gaps)
+    steps = [project.graph.steps[name] for name in names]
+    foresight = _Foresight(project, steps, forced_steps(project, targets, force=force), slices, gaps=gaps)
     items: list[PlanItem] = []
-    for name in names:
-        items += foresight.items(project.graph.steps[name])
+    for step in steps:
+        items += foresight.items(step)
     return Plan(tuple(items))
 
 
@@ -178,39 +180,38 @@ def forced_steps(project: Project, targets: Sequence[str] | None, *, force: bool
 class _Foresight:
     """Plans step after step, knowing which slices the steps before will have made or may have changed."""
 
-    def __init__(self, project: Project, forced: set[str], slices: Wanted, *, gaps: bool = False) -> None:
+    def __init__(
+        self, project: Project, steps: Sequence[Step], forced: set[str], slices: Wanted, *, gaps: bool
+    ) -> None:
         self._project = project
         self._forced = forced
         self._slices = slices
         self._gaps = gaps
-        self._known = Known(project)
+        self._known = Known(project, steps)
         self._pending: dict[str, list[Slice]] = {}  # dataset → slices about to be (re)built
         self._unasked: dict[str, list[Slice]] = {}  # dataset → those that would be, had they been asked for
+        self._coming: dict[tuple[str, tuple[str, ...]], _Coming] = {}  # by dataset and columns shared
 
     def items(self, step: Step) -> list[PlanItem]:
         """Items of the next step in order; remembers them for those to come."""
         force = step.name in self._forced
         found = survey(self._project, step, force=force, known=self._known)
         feeds = [self._feed(reach) for reach in found.index.reaches.values()]
-        by_slice = {item.slice: _depending(item, feeds) for item in found.items}
-        for part, cause in self._coming(step, feeds).items():
-            if part not in by_slice or by_slice[part].state is PlanState.WAITING:
-                by_slice[part] = self._to_come(step, part, cause, feeds)
-        for item in found.items:
-            waits = item.state is PlanState.WAITING and by_slice[item.slice] is item
-            gap = found.index.missing(item.slice) if waits else None
-            if gap is not None:  # it may be about to be filled
-                cause = self._project.graph.producers[gap[0]]
-                by_slice[item.slice] = self._to_come(step, item.slice, cause, feeds)
+        by_slice = {item.slice: item for item in found.items}
+        for part, reason in _depending(by_slice, feeds).items():
+            by_slice[part] = by_slice[part]._replace(state=PlanState.DEPENDS, reason=reason)
+        by_slice |= self._to_come(step, self._waiting_for(step, found, feeds, by_slice), feeds)
         if found.index.own is not None:
             by_slice = {**self._unasked_before(step, found.index), **by_slice}
-        ordered = [by_slice[part] for part in sorted(by_slice)]
+        in_order = by_slice if len(by_slice) == len(found.items) else sorted(by_slice)
+        ordered = [by_slice[part] for part in in_order]
         items = list(settled(found, ordered, self._slices, gaps=self._gaps))
-        moving = [item.slice for item in items if item.is_work or item.state is PlanState.DEPENDS]
+        moving = [item.slice for item in items if item.moves]
         self._pending |= {str(output.dataset): moving for output in step.outputs}
         if self._slices is not None:
             every = settled(found, ordered, None, gaps=self._gaps)
-            later = [item.slice for item in every if item.is_work and item.slice not in set(moving)]
+            asked = set(moving)
+            later = [item.slice for item in every if item.is_work and item.slice not in asked]
             self._unasked |= {str(output.dataset): later for output in step.outputs}
         return items
 
@@ -221,26 +222,55 @@ class _Foresight:
         return {part: PlanItem(step.name, part, PlanState.MISSING, "not asked for") for part in parts}
 
     def _feed(self, reach: Reach) -> _Feed:
-        pending = {reach.cut(part): part for part in reversed(self._pending.get(reach.dataset, []))}
-        there = {reach.cut(part) for part in self._known.current(reach.dataset)} | pending.keys()
-        return _Feed(reach, pending, there, reach.first_days(there))
+        key = reach.dataset, reach.shared
+        if key not in self._coming:  # many steps read the same
+            pending = {reach.cut(part): part for part in reversed(self._pending.get(reach.dataset, []))}
+            now = self._known.cut(reach).keys()
+            self._coming[key] = _Coming(pending, now | pending.keys() if pending else now)
+        coming = self._coming[key]
+        return _Feed(reach, coming.pending, coming.there, reach.first_days(coming.there))
 
-    def _coming(self, step: Step, feeds: Sequence[_Feed]) -> dict[Slice, str]:
-        """Output slices that wait for pending slices of the inputs, and the step they wait for."""
-        return {
-            part: self._project.graph.producers[feed.reach.dataset]
-            for feed in feeds
-            if feed.reach.shared == step.outputs[0].slice_columns
-            for part in feed.pending
-        }
-
-    def _to_come(self, step: Step, part: Slice, cause: str, feeds: Sequence[_Feed]) -> PlanItem:
+    def _waiting_for(
+        self, step: Step, found: Assessment, feeds: Sequence[_Feed], by_slice: Mapping[Slice, PlanItem]
+    ) -> dict[Slice, str]:
+        """Output slices that may come with those of the inputs, and the step they wait for."""
+        producers = self._project.graph.producers
+        waiting = [part for part, item in by_slice.items() if item.state is PlanState.WAITING]
+        gaps = found.index.gaps(waiting) if waiting else {}
+        causes = {part: producers[dataset] for part, (dataset, _) in gaps.items()}
         for feed in feeds:
-            gap = feed.reach.missing(part, feed.there, feed.first)
-            if gap is not None:
-                reason = f"input {feed.reach.dataset} {gap} was never published"
-                return PlanItem(step.name, part, PlanState.WAITING, reason)
-        return PlanItem(step.name, part, PlanState.MISSING, f"after {cause}")
+            if feed.reach.shared == step.outputs[0].slice_columns:
+                cause = producers[feed.reach.dataset]
+                new = feed.pending.keys() - by_slice.keys() if by_slice else feed.pending
+                causes |= dict.fromkeys(new, cause)
+                causes |= dict.fromkeys(gaps.keys() & feed.pending.keys(), cause)
+        return causes
+
+    def _to_come(
+        self, step: Step, causes: Mapping[Slice, str], feeds: Sequence[_Feed]
+    ) -> dict[Slice, PlanItem]:
+        """Items of slices that are made after what they wait for, unless more than that is missing."""
+        gaps: dict[Slice, tuple[str, Slice]] = {}
+        for feed in reversed(feeds):  # the first one counts
+            missing = feed.reach.gaps(causes, feed.there, feed.first)
+            gaps |= {part: (feed.reach.dataset, gap) for part, gap in missing.items()}
+        reasons = {cause: f"after {cause}" for cause in set(causes.values())}
+        items = {
+            part: PlanItem(step.name, part, PlanState.MISSING, reasons[cause])
+            for part, cause in causes.items()
+        }
+        for part, (dataset, gap) in gaps.items():
+            reason = f"input {dataset} {gap} was never published"
+            items[part] = PlanItem(step.name, part, PlanState.WAITING, reason)
+        return items
+
+
+@dataclass(frozen=True)
+class _Coming:
+    """Slices of a dataset, cut to some columns, once the steps before have run."""
+
+    pending: Mapping[Slice, Slice]  # cut slice → a whole one behind it
+    there: Collection[Slice]
 
 
 @dataclass(frozen=True)
@@ -253,14 +283,11 @@ class _Feed:
     first: Mapping[Slice, str]
 
 
-def _depending(item: PlanItem, feeds: Sequence[_Feed]) -> PlanItem:
-    if item.state is not PlanState.FRESH:
-        return item
-    for feed in feeds:
-        if not feed.pending:
-            continue
-        for key in feed.reach.keys(item.slice):
-            if key in feed.pending:
-                reason = f"stays unless {feed.reach.dataset} {feed.pending[key]} comes out different"
-                return replace(item, state=PlanState.DEPENDS, reason=reason)
-    return item
+def _depending(by_slice: Mapping[Slice, PlanItem], feeds: Sequence[_Feed]) -> dict[Slice, str]:
+    """Fresh slices that read what is about to be built, and what that is."""
+    found: dict[Slice, str] = {}
+    for feed in reversed(feeds):  # the first one counts
+        for part, key in feed.reach.touched(by_slice, feed.pending):
+            if by_slice[part].state is PlanState.FRESH:
+                found[part] = f"stays unless {feed.reach.dataset} {feed.pending[key]} comes out different"
+    return found

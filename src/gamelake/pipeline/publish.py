@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gamelake.engines.base import Session, Written
-    from gamelake.ledger.rows import SliceVersion
+    from gamelake.ledger.rows import AnyVersion
     from gamelake.model.publish import Receipt
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Output
@@ -70,7 +70,7 @@ class Publisher:
         for_slice: Slice,
         written: Sequence[Written],
         origin: Origin,
-        previous: SliceVersion | None,
+        previous: AnyVersion | None,
         evidence: Evidence,
     ) -> Candidate:
         """Audit one staged slice; CheckFailedError when a blocking check says no, and its files are gone then."""
@@ -133,11 +133,12 @@ class Publisher:
         written: Sequence[Written],
         origin: Origin,
         found: Audit,
-        previous: SliceVersion | None,
+        previous: AnyVersion | None,
     ) -> StagedSlice:
         inputs = origin.inputs or {}
         if found.rows == 0 and output.on_empty is OnEmpty.KEEP and previous is not None:
-            kept = self._project.lake.restage(previous)
+            [before] = self._project.ledger.whole([previous])
+            kept = self._project.lake.restage(before)
             return StagedSlice(
                 for_slice, kept.files, kept.rows, kept.content_hash, origin.fingerprint, inputs
             )

@@ -12,7 +12,7 @@ from gamelake.model.slices import Slice
 from gamelake.model.steps import OnMissing, Reading, SqlStep
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from gamelake.model.steps import Output, Step
     from gamelake.pipeline.graph import Graph
@@ -53,6 +53,16 @@ class Reach:
             return [own]
         return [shifted(own, self.day, back) for back in range(self.reading.lookback, 0, -1)] + [own]
 
+    def touched(self, parts: Collection[Slice], cut: Collection[Slice]) -> Iterator[tuple[Slice, Slice]]:
+        """Those of the output slices that read one of the cut ones, and the first of these that they read."""
+        if self.same and self.day is None:
+            yield from ((part, part) for part in cut if part in parts)
+            return
+        for part in parts if cut else ():
+            key = next((key for key in self.keys(part) if key in cut), None)
+            if key is not None:
+                yield part, key
+
     def first_days(self, there: Iterable[Slice]) -> dict[Slice, str]:
         """Oldest day by what else the cut slices say; empty without `lookback`."""
         first: dict[Slice, str] = {}
@@ -60,6 +70,17 @@ class Reach:
             rest, day = apart(key, self.day or "")
             first[rest] = min(day, first.get(rest, day))
         return first
+
+    def gaps(
+        self, parts: Iterable[Slice], there: Collection[Slice], first: Mapping[Slice, str]
+    ) -> dict[Slice, Slice]:
+        """`missing` for many slices at once: those that miss one, and which."""
+        if self.reading.on_missing is OnMissing.EMPTY:
+            return {}
+        if self.same and self.day is None:
+            return {part: part for part in parts if part not in there}
+        found = ((part, self.missing(part, there, first)) for part in parts)
+        return {part: gap for part, gap in found if gap is not None}
 
     def missing(self, part: Slice, there: Collection[Slice], first: Mapping[Slice, str]) -> Slice | None:
         """The oldest cut slice that the SQL needs and nobody has published.

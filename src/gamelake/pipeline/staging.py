@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from gamelake.engines.base import Session, Written
+    from gamelake.ledger.rows import SliceVersion
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Output, Step
     from gamelake.pipeline.events import Cancel, Reporter
-    from gamelake.pipeline.freshness import InputIndex
     from gamelake.pipeline.publish import Publisher
 
     Rows: TypeAlias = pa.Table | pa.RecordBatch | pa.RecordBatchReader
@@ -194,7 +194,7 @@ class BatchContext:
         self,
         step: Step,
         slices: Sequence[Slice],
-        index: InputIndex,
+        feeding: Callable[[str, Slice], Sequence[SliceVersion]],
         stage: RowStage,
         session: Session,
         settings: Mapping[str, Any],
@@ -204,7 +204,7 @@ class BatchContext:
         self.slices = slices
         self.settings = settings
         self._step = step
-        self._index = index
+        self._feeding = feeding
         self._stage = stage
         self._session = session
         self._tell = tell
@@ -219,7 +219,7 @@ class BatchContext:
             problem = f"`{self._step.name}` does not declare the input `{dataset}`"
             raise NotFoundError(problem, hint=did_you_mean(dataset, [*self._step.inputs, *known]))
         parts = self.slices if for_slice is None else [for_slice]
-        versions = [version for part in parts for version in self._index.feeding(name, part)]
+        versions = [version for part in parts for version in self._feeding(name, part)]
         return list(dict.fromkeys(file for version in versions for file in version.files))
 
     def connection(self) -> duckdb.DuckDBPyConnection:

@@ -21,7 +21,7 @@ from gamelake.model.checks import Severity
 from gamelake.model.runs import SliceState
 from gamelake.model.slices import Slice
 from gamelake.model.steps import FoldStep, PythonStep, SqlStep
-from gamelake.pipeline.assess import Assessment, Known, PlanState, assess
+from gamelake.pipeline.assess import Assessment, PlanState, assess
 from gamelake.pipeline.batching import BATCH_SLICES, batches_of, trace, unexpected
 from gamelake.pipeline.carry import Carry
 from gamelake.pipeline.events import Progress, seconds_since
@@ -29,6 +29,7 @@ from gamelake.pipeline.evidence import Evidence, looks_back, order_of
 from gamelake.pipeline.fold import BASE, DELTA, by_slice, fold_sql
 from gamelake.pipeline.fold import task as fold_task
 from gamelake.pipeline.freshness import versions_read
+from gamelake.pipeline.known import Known
 from gamelake.pipeline.places import placed, refuse_misnamed
 from gamelake.pipeline.publish import Candidate, Origin, Publisher, discard
 from gamelake.pipeline.results import FailedSlice, StepResult
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gamelake.engines.base import Engine, Session, Written
-    from gamelake.ledger.rows import SliceVersion
+    from gamelake.ledger.rows import SliceSummary
     from gamelake.model.steps import Step
     from gamelake.pipeline.assess import PlanItem
     from gamelake.pipeline.events import ProgressKind
@@ -61,7 +62,7 @@ class StepRun:
         self._result = StepResult(step.name)
         self._numbers = count(1)
         self._total = 0
-        self._previous: Mapping[str, Mapping[Slice, SliceVersion]] = {}
+        self._previous: Mapping[str, Mapping[Slice, SliceSummary]] = {}
         self._carry: Carry | None = None
         self._publishing = Lock()
         self._evidence = Evidence.of(scope.project, ())
@@ -211,10 +212,13 @@ class StepRun:
         fresh = [item.slice for item in open_items if item.state in as_good]
         failed = [item.slice for item in open_items if item.state not in as_good]
         self._mark(failed, SliceState.FAILED, detail)
-        for dataset, versions in self._previous.items():
-            for part in fresh:
-                run_id = versions[part].run_id
-                self._project.ledger.mark_slice(dataset, part, SliceState.PUBLISHED, run_id)
+        for dataset in self._previous:
+            self._mark_as_before(dataset, fresh)
+
+    def _mark_as_before(self, dataset: str, parts: Sequence[Slice]) -> None:
+        """What was published stays: its slices stand as the runs left them that made them."""
+        for version in self._project.ledger.whole(self._previous[dataset][part] for part in parts):
+            self._project.ledger.mark_slice(dataset, version.slice, SliceState.PUBLISHED, version.run_id)
 
     def _mark(self, slices: Sequence[Slice], state: SliceState, detail: str = "") -> None:
         for output in self._step.outputs:
@@ -287,7 +291,7 @@ class StepRun:
         is_equal = Known(self._project).is_equal
         todo = fold_task(
             step,
-            found.index.seen_as(DELTA, item.slice),
+            self._project.ledger.whole(found.index.seen_as(DELTA, item.slice)),
             versions,
             item.fingerprint,
             is_equal,
@@ -313,7 +317,7 @@ class StepRun:
             BatchContext(
                 step,
                 [item.slice for item in batch],
-                found.index,
+                lambda name, part: self._project.ledger.whole(found.index.feeding(name, part)),
                 stage,
                 session,
                 settings,
@@ -391,9 +395,7 @@ class StepRun:
         for candidate in candidates:
             for file in candidate.staged.files:
                 Path(file.path).unlink(missing_ok=True)
-            part, dataset = candidate.staged.slice, str(candidate.output.dataset)
-            run_id = self._previous[dataset][part].run_id
-            self._project.ledger.mark_slice(dataset, part, SliceState.PUBLISHED, run_id)
+            self._mark_as_before(str(candidate.output.dataset), [candidate.staged.slice])
         self._result.fresh += 1
         return True
 

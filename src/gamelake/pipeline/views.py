@@ -20,7 +20,8 @@ def show_inputs(project: Project, session: Session, step: SqlStep, index: InputI
     if step.carries:
         read[PREVIOUS] = str(step.outputs[0].dataset)
     for view, dataset in read.items():
-        files = [file for version in index.seen_as(view, part) for file in version.files]
+        versions = project.ledger.whole(index.seen_as(view, part))
+        files = [file for version in versions for file in version.files]
         show(project, session, view, dataset, files)
 
 
