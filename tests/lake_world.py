@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     from gamelake.model.publish import Receipt
 
 DATASET = "wow.gold.fact"
+PRELOADED = (
+    "gamelake.jobs.local",
+    "gamelake.pipeline.project",
+    "gamelake.engines.duckdb",
+    "gamelake.cli.build",
+)
 ARROW = {
     ColumnType.TEXT: pa.string(),
     ColumnType.INT: pa.int32(),
@@ -162,7 +168,7 @@ def open_world(
 def start(target, *arguments) -> multiprocessing.Process:
     """Run a function of a test helper in a process of its own, without importing everything again."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lake_world", "gamelake.stores.commit"])
+    context.set_forkserver_preload(["lake_world", "gamelake.stores.commit", *PRELOADED])
     process = context.Process(target=target, args=arguments, daemon=True)
     process.start()
     return process

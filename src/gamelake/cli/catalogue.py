@@ -28,6 +28,7 @@ COMMANDS = (
     Command("plan", "gamelake.cli.build:plan", BUILD, "Show what `run` would do, and why."),
     Command("run", "gamelake.cli.build:run", BUILD, "Build what is missing or stale, check it, publish it."),
     Command("backfill", "gamelake.cli.backfill:backfill", BUILD, "Build what a span of days lacks, in order."),
+    Command("etl", "gamelake.cli.etl:etl", BUILD, "Build one layout by its file, as the older engine was called."),
     Command("diff", "gamelake.cli.diff:diff", BUILD, "Show what changed code would change in a slice, without publishing."),
     Command("rollback", "gamelake.cli.build:rollback", BUILD, "Publish an earlier version of a slice again."),
     Command("layout", "gamelake.cli.layout:app", BUILD, "Check, format, import and export layouts; their JSON Schema."),

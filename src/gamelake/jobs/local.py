@@ -50,7 +50,7 @@ def refuse_mistakes(project: Project, request: RunRequest) -> None:
     if request.days is not None:
         refuse_dateless(project, request.targets)
     wanted = request.wanted(project.graph)
-    if wanted is not None:
+    if wanted is not None and not request.with_needs:  # else what comes before was asked for too
         refuse_out_of_order(project, request.targets, wanted, force=request.force, gaps=request.gaps)
 
 

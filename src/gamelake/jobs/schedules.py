@@ -68,7 +68,7 @@ def tick(project: Project, start: Callable[[RunRequest], str] | None = None) -> 
 
 def outlook(project: Project) -> list[Outlook]:
     """Every schedule with its last and its next due time. Changes nothing."""
-    now = project.clock.now()
+    now = project.settings.moment(project.clock)
     found = []
     for schedule in project.settings.schedules:
         seen = _last(project, schedule.name)
@@ -110,7 +110,7 @@ def latest_due(schedule: Schedule, after: datetime, now: datetime, zone: str) ->
 
 
 def _tick_one(project: Project, schedule: Schedule, start: Callable[[RunRequest], str]) -> Started | None:
-    ledger, now = project.ledger, project.clock.now()
+    ledger, now = project.ledger, project.settings.moment(project.clock)
     try:
         with ledger.lease(
             f"schedule:{schedule.name}", "schedules", ttl=project.settings.lease_seconds, wait=0

@@ -10,6 +10,7 @@ from gamelake.errors import CancelledRunError, GamelakeError
 from gamelake.model.runs import RunState
 from gamelake.model.slices import Slice
 from gamelake.pipeline.events import Cancel, Reporter, seconds_since
+from gamelake.pipeline.needs import Needs
 from gamelake.pipeline.openlineage import LineageLog
 from gamelake.pipeline.plan import forced_steps
 from gamelake.pipeline.publish import recover
@@ -40,6 +41,7 @@ class RunRequest:
     days: tuple[str, str] | None = None  # a backfill: first and last day, whatever the date column is called
     at_once: int = 1  # batches of one step at the same time
     engine: str | None = None  # of SQL steps; None = the project's
+    with_needs: bool = False  # the targets' slices, and whatever slices they are made from
 
     @property
     def gaps(self) -> bool:
@@ -48,6 +50,10 @@ class RunRequest:
 
     def wanted(self, graph: Graph) -> Wanted:
         """The slices asked for, as plan and run take them."""
+        if self.with_needs:
+            return Needs.of(
+                graph, [n for target in self.targets for n in graph.named(target)], self.slices or ()
+            )
         return self.slices if self.days is None else Span(*self.days, date_slice_columns(graph))
 
     def to_json(self) -> dict[str, Any]:
@@ -60,6 +66,8 @@ class RunRequest:
             body |= {"from": self.days[0], "to": self.days[1], "at_once": self.at_once}
         if self.engine:
             body["engine"] = self.engine
+        if self.with_needs:
+            body["with_needs"] = True
         return body
 
     @classmethod
@@ -76,6 +84,7 @@ class RunRequest:
             days,
             int(body.get("at_once", 1)),
             body.get("engine"),
+            bool(body.get("with_needs")),
         )
 
     @property
@@ -86,14 +95,17 @@ class RunRequest:
             return f"{'rebuild' if self.force else 'backfill'} {about} from {self.days[0]} to {self.days[1]}"
         where = f" for {', '.join(map(str, self.slices))}" if self.slices else ""
         given = ", ".join(f"{name}={value}" for name, value in self.variables.items())
-        return f"{'rebuild' if self.force else 'run'} {about}{where}{f' with {given}' if given else ''}"
+        needs = " and what it is made from" if self.with_needs else ""
+        return (
+            f"{'rebuild' if self.force else 'run'} {about}{where}{needs}{f' with {given}' if given else ''}"
+        )
 
     def bound(self, project: Project) -> RunRequest:
         """The request with its variables given to the project's layouts, and the slices they choose."""
         if not self.variables:
             return self
         slices = apply(project, self.variables, self.targets, self.slices)
-        return replace(self, slices=slices)
+        return self if self.with_needs else replace(self, slices=slices)
 
 
 def execute(

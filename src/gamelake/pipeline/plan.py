@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gamelake.errors import ConflictError, UserError, did_you_mean
 from gamelake.model.steps import SqlStep
 from gamelake.pipeline.assess import Known, PlanItem, PlanState, settled, survey
+from gamelake.pipeline.needs import Needs
 from gamelake.pipeline.reach import date_columns
 from gamelake.pipeline.span import Span
 from gamelake.pipeline.variables import refuse_unset
@@ -131,7 +132,7 @@ def selected(project: Project, targets: Sequence[str] | None, slices: Wanted = N
     names = project.graph.select(targets)
     refuse_unset(project.graph.steps[name] for name in names)
     known = {column: None for name in names for column in _slice_columns(project.graph.steps[name])}
-    parts = () if slices is None or isinstance(slices, Span) else slices
+    parts = () if slices is None or isinstance(slices, (Span, Needs)) else slices
     for column in (name for part in parts for name, _ in part.keys):
         if column not in known:
             listed = ", ".join(f"`{name}`" for name in known) or "none"
