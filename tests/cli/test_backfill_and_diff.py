@@ -63,6 +63,29 @@ def test_a_span_that_cannot_be_meant_is_refused(line, first, last, problem) -> N
     assert problem in done.err
 
 
+def test_a_backfill_takes_what_a_run_takes(line) -> None:
+    layout = line.folder / "layouts" / "ours" / "gold" / "total.sql"
+    text = TOTAL.replace("carries: true", "carries: true\nvariables: {bonus: int}")
+    layout.write_text(text.replace("player, score AS n", "player, score + {{ bonus | lit }} AS n"))
+    span = ("backfill", "ours.gold.total", "--from", "2026-01-01", "--to", "2026-01-02")
+
+    assert "the variable `bonus` has no value" in line(*span).err
+    told = json.loads(
+        line.ok(*span, "--var", "bonus=10", "--engine", "duckdb", "--json", GAMELAKE_ENGINE="spark")
+    )
+
+    assert told["slices"] == 2
+    shown = json.loads(line.ok("jobs", "show", told["run"], "--json"))
+    assert shown["title"] == "backfill ours.gold.total from 2026-01-01 to 2026-01-02 with bonus=10"
+    rows = json.loads(line.ok("query", "SELECT max(total) AS n FROM ours.gold.total", "--format", "json"))[
+        "rows"
+    ]
+    assert rows == [{"n": 30}]
+    for option in (("--var", "day=2026-01-01"), ("--slice", "day=2026-01-01")):
+        done = line(*span, "--var", "bonus=10", *option)
+        assert (done.code, "chooses the day, and so do `--from` and `--to`" in done.err) == (2, True)
+
+
 def test_a_diff_tells_by_its_exit_code_whether_rows_would_change(line) -> None:
     line.ok("run")
     same = line("diff", "ours.gold.total")

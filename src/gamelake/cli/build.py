@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,7 +25,7 @@ from gamelake.present.options import (
 from gamelake.present.progress import steps_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from gamelake.pipeline.execute import RunRequest
@@ -153,10 +154,10 @@ def run(
     from gamelake.pipeline.execute import RunRequest
 
     if due:
-        if targets or slices or force or listed or single or engine:
+        if targets or slices or force:
             problem = "`--due` runs what the schedules name"
-            raise UserError(problem, hint="leave out targets, `--slice`, `--var`, `--engine` and `--force`")
-        run_due(project, as_json=as_json)
+            raise UserError(problem, hint="leave out targets, `--slice` and `--force`")
+        run_due(project, parse_variables(listed, single), engine, as_json=as_json)
         return
     given = parse_variables(listed, single)
     wanted = RunRequest(tuple(targets or ()), parse_slices(slices), force, given, engine=engine)
@@ -170,7 +171,7 @@ def run(
         raise result.error
 
 
-def run_due(project: Path | None, *, as_json: bool) -> None:
+def run_due(project: Path | None, given: Mapping[str, str], engine: str | None, *, as_json: bool) -> None:
     """Run every schedule that is due, one after the other; exits like the worst of the runs."""
     from gamelake.jobs.local import run_now
     from gamelake.jobs.schedules import tick
@@ -179,7 +180,8 @@ def run_due(project: Path | None, *, as_json: bool) -> None:
     with open_project(project) as opened, steps_progress(quiet=as_json) as listener:
 
         def start(request: RunRequest) -> str:
-            result = run_now(opened, request, listener=listener)
+            asked = replace(request, variables=given, engine=engine)
+            result = run_now(opened, asked, listener=listener)
             results[result.run_id] = result
             return result.run_id
 

@@ -54,7 +54,9 @@ class RunRequest:
             return Needs.of(
                 graph, [n for target in self.targets for n in graph.named(target)], self.slices or ()
             )
-        return self.slices if self.days is None else Span(*self.days, date_slice_columns(graph))
+        if self.days is None:
+            return self.slices
+        return Span(*self.days, date_slice_columns(graph), self.slices)
 
     def to_json(self) -> dict[str, Any]:
         """The request as the ledger keeps it."""
@@ -91,14 +93,12 @@ class RunRequest:
     def title(self) -> str:
         """What the run is called in lists."""
         about = ", ".join(self.targets) or "everything"
-        if self.days is not None:
-            return f"{'rebuild' if self.force else 'backfill'} {about} from {self.days[0]} to {self.days[1]}"
+        verb = "rebuild" if self.force else "run" if self.days is None else "backfill"
+        days = "" if self.days is None else f" from {self.days[0]} to {self.days[1]}"
         where = f" for {', '.join(map(str, self.slices))}" if self.slices else ""
-        given = ", ".join(f"{name}={value}" for name, value in self.variables.items())
         needs = " and what it is made from" if self.with_needs else ""
-        return (
-            f"{'rebuild' if self.force else 'run'} {about}{where}{needs}{f' with {given}' if given else ''}"
-        )
+        given = ", ".join(f"{name}={value}" for name, value in self.variables.items())
+        return f"{verb} {about}{days}{where}{needs}{f' with {given}' if given else ''}"
 
     def bound(self, project: Project) -> RunRequest:
         """The request with its variables given to the project's layouts, and the slices they choose."""
