@@ -86,6 +86,26 @@ def test_a_backfill_takes_what_a_run_takes(line) -> None:
         assert (done.code, "chooses the day, and so do `--from` and `--to`" in done.err) == (2, True)
 
 
+def test_a_step_alone_takes_its_inputs_as_they_are(line) -> None:
+    line.ok("toy", "load", "2026-01-05", "ann=5")
+    window = TOTAL.replace("carries: true\n", "").replace(
+        "toy.bronze.scores", "toy.bronze.scores, lookback: 1"
+    )
+    sql = "SELECT {{ day | day }} AS day, player, sum(score)::BIGINT AS total FROM scores GROUP BY player"
+    layout = line.folder / "layouts" / "ours" / "gold" / "window.sql"
+    layout.write_text(window.partition("SELECT")[0] + sql)
+
+    told = json.loads(line.ok("run", "ladder", "--only", "--json"))
+    gap = line("run", "ours.gold.window", "--only", "--slice", "day=2026-01-05")
+    fine = line("run", "ours.gold.window", "--only", "--slice", "day=2026-01-03")
+
+    assert [(step["step"], step["slices"]) for step in told["steps"]] == [("toy.gold.ladder", 0)]
+    assert json.loads(line.ok("status", "best", "--json"))["slices"] == []
+    assert gap.code == 1
+    assert "! ours.gold.window day=2026-01-05: input toy.bronze.scores day=2026-01-04 was never" in gap.err
+    assert fine.code == 0
+
+
 def test_a_diff_tells_by_its_exit_code_whether_rows_would_change(line) -> None:
     line.ok("run")
     same = line("diff", "ours.gold.total")

@@ -84,6 +84,8 @@ def test_a_folded_table_takes_what_that_day_says(project) -> None:
         "rows"
     ]
     assert [(row["player"], row["score"]) for row in rows] == [("ann", 4), ("bob", 8)]
+    alone = json.loads(project.ok("run", "ours.gold.latest", "--only", "--json"))
+    assert [step["step"] for step in alone["steps"]] == ["ours.gold.latest"]  # without its deltas
 
 
 def test_without_a_date_it_is_yesterday_where_the_project_is(project) -> None:

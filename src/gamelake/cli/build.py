@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from gamelake.pipeline.execute import RunRequest
     from gamelake.pipeline.plan import Plan
+    from gamelake.pipeline.project import Project
     from gamelake.pipeline.results import RunResult
 
 EngineOption = Annotated[
@@ -139,6 +140,12 @@ def run(
     force: ForceOption = False,
     listed: VarsOption = None,
     single: VarOption = None,
+    alone: Annotated[
+        bool,
+        typer.Option(
+            "--only", help="Only the targets, not what they need; exit code 1 when one waits for an input."
+        ),
+    ] = False,
     due: Annotated[bool, typer.Option("--due", help="Run what `[[schedules]]` say is due now.")] = False,
     engine: EngineOption = None,
     project: ProjectOption = None,
@@ -154,21 +161,38 @@ def run(
     from gamelake.pipeline.execute import RunRequest
 
     if due:
-        if targets or slices or force:
+        if targets or slices or force or alone:
             problem = "`--due` runs what the schedules name"
-            raise UserError(problem, hint="leave out targets, `--slice` and `--force`")
+            raise UserError(problem, hint="leave out targets, `--slice`, `--only` and `--force`")
         run_due(project, parse_variables(listed, single), engine, as_json=as_json)
         return
     given = parse_variables(listed, single)
-    wanted = RunRequest(tuple(targets or ()), parse_slices(slices), force, given, engine=engine)
+    asked = RunRequest(tuple(targets or ()), parse_slices(slices), force, given, engine=engine, alone=alone)
     with open_project(project) as opened, steps_progress(quiet=as_json) as listener:
+        wanted = asked.bound(opened)
         result = run_now(opened, wanted, listener=listener)
+        waiting = list(waits(opened, wanted)) if alone and not result.error else []
     if as_json:
         print_json(result.to_json())
-        raise typer.Exit(result.exit_code)
+        raise typer.Exit(result.exit_code or int(bool(waiting)))
     show_result(result)
     if result.error:
         raise result.error
+    for line in waiting:
+        say(f"! {line}")
+    raise typer.Exit(int(bool(waiting)))
+
+
+def waits(project: Project, wanted: RunRequest) -> Iterator[str]:
+    """Slices asked for that are still to be built, and what each waits for."""
+    from gamelake.pipeline.assess import PlanState
+    from gamelake.pipeline.plan import plan
+
+    there = {PlanState.FRESH, PlanState.STALE}  # stale: somebody has published an input since
+    slices = wanted.wanted(project.graph)
+    for item in plan(project, wanted.targets, slices=slices, alone=wanted.alone).items:
+        if item.state not in there:
+            yield f"{item.step} {item.slice}: {item.reason}"
 
 
 def run_due(project: Path | None, given: Mapping[str, str], engine: str | None, *, as_json: bool) -> None:

@@ -46,12 +46,19 @@ def run_now(
 
 def refuse_mistakes(project: Project, request: RunRequest) -> None:
     """Raise for a request that cannot be meant: unknown names, or a day before the one it is made from."""
-    selected(project, request.targets, request.slices)
+    selected(project, request.targets, request.slices, alone=request.alone)
     if request.days is not None:
         refuse_dateless(project, request.targets)
     wanted = request.wanted(project.graph)
     if wanted is not None and not request.with_needs:  # else what comes before was asked for too
-        refuse_out_of_order(project, request.targets, wanted, force=request.force, gaps=request.gaps)
+        refuse_out_of_order(
+            project,
+            request.targets,
+            wanted,
+            force=request.force,
+            gaps=request.gaps,
+            alone=request.alone,
+        )
 
 
 def start_detached(project: Project, request: RunRequest) -> str:

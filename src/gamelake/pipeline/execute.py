@@ -42,6 +42,7 @@ class RunRequest:
     at_once: int = 1  # batches of one step at the same time
     engine: str | None = None  # of SQL steps; None = the project's
     with_needs: bool = False  # the targets' slices, and whatever slices they are made from
+    alone: bool = False  # the targets' steps, and none of those they need
 
     @property
     def gaps(self) -> bool:
@@ -70,6 +71,8 @@ class RunRequest:
             body["engine"] = self.engine
         if self.with_needs:
             body["with_needs"] = True
+        if self.alone:
+            body["alone"] = True
         return body
 
     @classmethod
@@ -87,6 +90,7 @@ class RunRequest:
             int(body.get("at_once", 1)),
             body.get("engine"),
             bool(body.get("with_needs")),
+            bool(body.get("alone")),
         )
 
     @property
@@ -96,7 +100,7 @@ class RunRequest:
         verb = "rebuild" if self.force else "run" if self.days is None else "backfill"
         days = "" if self.days is None else f" from {self.days[0]} to {self.days[1]}"
         where = f" for {', '.join(map(str, self.slices))}" if self.slices else ""
-        needs = " and what it is made from" if self.with_needs else ""
+        needs = " and what it is made from" if self.with_needs else " alone" if self.alone else ""
         given = ", ".join(f"{name}={value}" for name, value in self.variables.items())
         return f"{verb} {about}{days}{where}{needs}{f' with {given}' if given else ''}"
 
@@ -135,7 +139,7 @@ def execute(
         gaps=request.gaps,
         at_once=request.at_once,
     )
-    names = project.graph.select(request.targets)
+    names = project.graph.select(request.targets, alone=request.alone)
     try:
         steps, error = _Schedule(scope, names).run()
     except BaseException as err:
