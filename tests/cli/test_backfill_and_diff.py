@@ -100,7 +100,7 @@ def test_a_step_alone_takes_its_inputs_as_they_are(line) -> None:
     fine = line("run", "ours.gold.window", "--only", "--slice", "day=2026-01-03")
 
     assert [(step["step"], step["slices"]) for step in told["steps"]] == [("toy.gold.ladder", 0)]
-    assert json.loads(line.ok("status", "best", "--json"))["slices"] == []
+    assert json.loads(line.ok("status", "toy.gold.best", "--json"))["slices"] == []
     assert gap.code == 1
     assert "! ours.gold.window day=2026-01-05: input toy.bronze.scores day=2026-01-04 was never" in gap.err
     assert fine.code == 0

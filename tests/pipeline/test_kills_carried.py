@@ -15,7 +15,9 @@ from gamelake.pipeline.plan import plan
 from lake_world import finish, start
 from modes_project import create, five_days, import_days, open_modes, tables, twin
 
-NAMES = sorted(name for name in failpoints.ALL if not name.startswith(("maintenance.", "target.")))
+NAMES = sorted(
+    name for name in failpoints.ALL if not name.startswith(("maintenance.", "target.", "schedules."))
+)
 BACKFILL = RunRequest(("toy",), days=("2026-01-01", "2026-01-05"))
 
 

@@ -29,7 +29,7 @@ from sample_project import (
     some_rows,
 )
 
-NAMES = sorted(name for name in failpoints.ALL if not name.startswith("maintenance."))
+NAMES = sorted(name for name in failpoints.ALL if not name.startswith(("maintenance.", "schedules.")))
 DAYS = {f"2026-01-0{day}": some_rows(day) for day in (1, 2, 3)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -199,23 +198,21 @@ def run_due(project: Path | None, given: Mapping[str, str], engine: str | None, 
     """Run every schedule that is due, one after the other; exits like the worst of the runs."""
     from gamelake.jobs.local import run_now
     from gamelake.jobs.schedules import tick
+    from gamelake.pipeline.execute import RunRequest
 
     results: dict[str, RunResult] = {}
     with open_project(project) as opened, steps_progress(quiet=as_json) as listener:
 
-        def start(request: RunRequest) -> str:
-            asked = replace(request, variables=given, engine=engine)
-            result = run_now(opened, asked, listener=listener)
-            results[result.run_id] = result
-            return result.run_id
+        def start(request: RunRequest, run_id: str) -> None:
+            results[run_id] = run_now(opened, request, run_id=run_id, listener=listener)
 
-        started = tick(opened, start)
+        started = tick(opened, start, RunRequest(variables=given, engine=engine))
     if as_json:
         told = [
             {
                 "schedule": each.schedule,
                 "due": each.due,
-                "run": results[each.run_id].to_json() if each.run_id else None,
+                "run": results[each.run_id].to_json() if each.run_id in results else None,
                 "error": each.error.problem if each.error else None,
             }
             for each in started
@@ -223,7 +220,7 @@ def run_due(project: Path | None, given: Mapping[str, str], engine: str | None, 
         print_json({"due": told})
     for each in [] if as_json else started:
         say(f"schedule {each.schedule}: {each.error.problem if each.error else f'run {each.run_id}'}")
-        if each.run_id:
+        if each.run_id in results:
             show_result(results[each.run_id])
     if not started and not as_json:
         say("nothing is due")

@@ -37,7 +37,7 @@ def run_now(
     request = request.bound(project)
     refuse_mistakes(project, request)  # makes no run
     if run_id is None:
-        run_id = project.ledger.create_run("run", request.title, request.to_json())
+        run_id = project.ledger.create_run("run", request.title, request.to_json(), ours=True)
     with running(project, run_id, cancel=cancel) as asked:
         result = execute(project, request, run_id=run_id, listener=listener, cancel=asked)
         end(project, run_id, result.state, result.error)
@@ -61,15 +61,15 @@ def refuse_mistakes(project: Project, request: RunRequest) -> None:
         )
 
 
-def start_detached(project: Project, request: RunRequest) -> str:
-    """Queue a run and start a process of its own for it; returns the run's id at once.
+def start_detached(project: Project, request: RunRequest, run_id: str | None = None) -> str:
+    """Queue a run (or take one that was queued before) and start a process of its own for it; its id at once.
 
     The child is no child of a request: it goes on when the caller ends. Its output goes to
     `.gamelake/logs/<run>.log`. When it dies before it starts, `Ledger.interrupt_dead_runs` fails the run.
     """
     request = request.bound(project)
     refuse_mistakes(project, request)
-    run_id = project.ledger.create_run("run", request.title, request.to_json())
+    run_id = run_id or project.ledger.create_run("run", request.title, request.to_json(), ours=True)
     logs = project.settings.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     command = [
