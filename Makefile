@@ -3,10 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup test-setup demo test chaos lint format docs docs-check bench
+.PHONY: help setup test-setup demo test chaos test-integrations lint format docs docs-check bench
 
 help:  ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 setup:  ## prepare .venv (needs the network only when pyproject.toml or constraints.txt changed)
 	@$(PYTHON) scripts/setup.py
@@ -19,11 +19,15 @@ demo: setup  ## twelve simulated raid nights, refined and served (LOG=path: your
 
 test: test-setup  ## what CI runs: format, lint, types, docs, tests
 	@$(MAKE) --no-print-directory lint & lint=$$!; \
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not chaos"; tests=$$?; \
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not chaos and not integrations"; tests=$$?; \
 	wait $$lint && exit $$tests
 
 chaos: test-setup  ## random kills, long fuzzing and load; minutes, not part of `make test`
 	@$(BIN)/python -m pytest -q -m chaos
+
+test-integrations: test-setup  ## Airflow and Dagster run what `gamelake export` writes, in environments of their own
+	@$(BIN)/python scripts/integrations.py
+	@$(BIN)/python -m pytest -q -m integrations tests/integrations
 
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -13,6 +13,7 @@ import sqlglot.optimizer.qualify
 import lake_world
 import modes_project
 import sample_project
+from gamelake.cli import build
 from gamelake.engines import arrow, duckdb
 from gamelake.games.wow import pack
 from gamelake.jobs import local
@@ -23,5 +24,19 @@ from gamelake.stores import commit, maintenance
 
 IMPORTED = (
     *(jinja2, lake_world, modes_project, pytest, sample_project, sqlglot),
-    *(arrow, duckdb, pack, local, lineage, lint, query, plan, step_run, statements, commit, maintenance),
+    *(
+        build,
+        arrow,
+        duckdb,
+        pack,
+        local,
+        lineage,
+        lint,
+        query,
+        plan,
+        step_run,
+        statements,
+        commit,
+        maintenance,
+    ),
 )

@@ -25,6 +25,7 @@ ALL = frozenset(
         "target.in_commit",  # lake committed, the target's transaction is complete and still open
         "target.after_commit",  # lake and target hold the version, the ledger does not
         "ledger.before_commit",  # inside a ledger transaction, nothing durable
+        "schedules.after_due",  # a due time is noted and its run queued, nothing has begun it
         "maintenance.before_delete",  # files chosen, none removed
         "maintenance.mid_delete",  # some files removed
     }

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
     from pydantic_settings import PydanticBaseSettingsSource
 
+    from gamelake.clock import Clock
+
 FILE_NAME = "gamelake.toml"
 STATE_FOLDER = ".gamelake"
 _MEMORY = re.compile(r"\d+(\.\d+)?\s?([KMGT]i?B|%)")
@@ -167,6 +169,10 @@ class Settings(BaseSettings):
     name: str = Field("", description="Shown in titles; the folder's name when empty.")
     packs: list[str] = Field(default_factory=list, description="Packs this project uses.")
     zone: str = Field("UTC", description="Time zone that decides which day an event belongs to.")
+    now: datetime | None = Field(
+        None,
+        description="Moment by which `yesterday`, schedules and freshness are judged, instead of the present one.",
+    )
     engine: Literal["duckdb", "spark"] = Field(
         "duckdb", description="Engine that runs SQL steps: `duckdb` or `spark`."
     )
@@ -263,6 +269,12 @@ class Settings(BaseSettings):
         if errors or settings is None:
             raise LayoutError.all_of(sorted(errors, key=lambda error: (error.at and error.at.line) or 0))
         return settings
+
+    def moment(self, clock: Clock) -> datetime:
+        """The time it is for days, schedules and freshness; without an offset, one of the project's zone."""
+        if self.now is None:
+            return clock.now()
+        return self.now if self.now.tzinfo else self.now.replace(tzinfo=ZoneInfo(self.zone))
 
     @property
     def state(self) -> Path:

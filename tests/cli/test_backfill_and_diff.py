@@ -63,6 +63,49 @@ def test_a_span_that_cannot_be_meant_is_refused(line, first, last, problem) -> N
     assert problem in done.err
 
 
+def test_a_backfill_takes_what_a_run_takes(line) -> None:
+    layout = line.folder / "layouts" / "ours" / "gold" / "total.sql"
+    text = TOTAL.replace("carries: true", "carries: true\nvariables: {bonus: int}")
+    layout.write_text(text.replace("player, score AS n", "player, score + {{ bonus | lit }} AS n"))
+    span = ("backfill", "ours.gold.total", "--from", "2026-01-01", "--to", "2026-01-02")
+
+    assert "the variable `bonus` has no value" in line(*span).err
+    told = json.loads(
+        line.ok(*span, "--var", "bonus=10", "--engine", "duckdb", "--json", GAMELAKE_ENGINE="spark")
+    )
+
+    assert told["slices"] == 2
+    shown = json.loads(line.ok("jobs", "show", told["run"], "--json"))
+    assert shown["title"] == "backfill ours.gold.total from 2026-01-01 to 2026-01-02 with bonus=10"
+    rows = json.loads(line.ok("query", "SELECT max(total) AS n FROM ours.gold.total", "--format", "json"))[
+        "rows"
+    ]
+    assert rows == [{"n": 30}]
+    for option in (("--var", "day=2026-01-01"), ("--slice", "day=2026-01-01")):
+        done = line(*span, "--var", "bonus=10", *option)
+        assert (done.code, "chooses the day, and so do `--from` and `--to`" in done.err) == (2, True)
+
+
+def test_a_step_alone_takes_its_inputs_as_they_are(line) -> None:
+    line.ok("toy", "load", "2026-01-05", "ann=5")
+    window = TOTAL.replace("carries: true\n", "").replace(
+        "toy.bronze.scores", "toy.bronze.scores, lookback: 1"
+    )
+    sql = "SELECT {{ day | day }} AS day, player, sum(score)::BIGINT AS total FROM scores GROUP BY player"
+    layout = line.folder / "layouts" / "ours" / "gold" / "window.sql"
+    layout.write_text(window.partition("SELECT")[0] + sql)
+
+    told = json.loads(line.ok("run", "ladder", "--only", "--json"))
+    gap = line("run", "ours.gold.window", "--only", "--slice", "day=2026-01-05")
+    fine = line("run", "ours.gold.window", "--only", "--slice", "day=2026-01-03")
+
+    assert [(step["step"], step["slices"]) for step in told["steps"]] == [("toy.gold.ladder", 0)]
+    assert json.loads(line.ok("status", "toy.gold.best", "--json"))["slices"] == []
+    assert gap.code == 1
+    assert "! ours.gold.window day=2026-01-05: input toy.bronze.scores day=2026-01-04 was never" in gap.err
+    assert fine.code == 0
+
+
 def test_a_diff_tells_by_its_exit_code_whether_rows_would_change(line) -> None:
     line.ok("run")
     same = line("diff", "ours.gold.total")

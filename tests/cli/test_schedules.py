@@ -32,7 +32,7 @@ def test_what_is_due_runs_once(project) -> None:
     overdue(project)
     assert "now" in next(line for line in project.ok("status").splitlines() if line.startswith("often"))
 
-    told = json.loads(project.ok("run", "--due", "--json"))
+    told = json.loads(project.ok("run", "--due", "--engine", "duckdb", "--json", GAMELAKE_ENGINE="spark"))
 
     assert [(each["schedule"], each["run"]["state"]) for each in told["due"]] == [("often", "succeeded")]
     assert json.loads(project.ok("run", "--due", "--json")) == {"due": []}

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gamelake import failpoints
 from gamelake.clock import FixedClock, SystemClock
 from gamelake.errors import LayoutError, StoreError
 from gamelake.jobs.schedules import Ticker, latest_due, next_due, outlook, tick
+from gamelake.model.runs import RunState
 from gamelake.pipeline.project import Project
 from gamelake.settings import Schedule, Settings
+from lake_world import finish, start
 from sample_project import create, members
 
 BERLIN = "Europe/Berlin"
@@ -37,9 +43,8 @@ class Runs:
     def __init__(self) -> None:
         self.asked: list[tuple[str, ...]] = []
 
-    def __call__(self, request) -> str:
+    def __call__(self, request, run_id: str) -> None:
         self.asked.append(request.targets)
-        return f"run_{len(self.asked)}"
 
 
 def test_a_schedule_runs_once_for_each_due_time_and_once_for_all_that_were_missed(tmp_path) -> None:
@@ -114,7 +119,7 @@ def test_without_catch_up_a_missed_time_stays_missed(tmp_path) -> None:
         assert tick(project, runs) == []
 
         clock.advance(16 * 3600 + 30 * 60)
-        assert [each.run_id for each in tick(project, runs)] == ["run_1"]
+        assert len(tick(project, runs)) == 1
 
 
 def test_two_processes_at_once_start_one_run(tmp_path) -> None:
@@ -138,12 +143,54 @@ def test_a_target_that_is_gone_is_told_and_stops_no_other(tmp_path) -> None:
         tick(project)
         clock.advance(86_400)
 
-        started = tick(project, lambda request: str(project.graph.select(request.targets)))
+        started = tick(project, lambda request, _: project.graph.select(request.targets))
 
         assert [each.error is not None for each in started] == [True, False]
+        assert project.ledger.run(started[0].run_id).state is RunState.FAILED
         assert (
             "toy.gold.gone" in project.ledger.last_event_of(("schedule.failed",), "nightly").data["problem"]
         )
+
+
+def die_before_the_run_begins(root: str, moment: datetime) -> None:
+    """Child: look at the schedules, and be killed when one is due."""
+    os.environ[failpoints.VARIABLE] = "schedules.after_due"
+    with opened(Path(root), FixedClock(moment), NIGHTLY) as project:
+        tick(project)
+
+
+def test_a_run_whose_starter_was_killed_is_begun_by_the_next_who_looks(tmp_path) -> None:
+    root, clock, runs = tmp_path / "toy", FixedClock(START), Runs()
+    with opened(root, clock, NIGHTLY) as project:
+        tick(project, runs)
+        clock.advance(86_400)
+        due = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+        for _ in range(2):  # the second one picks it up, and dies too
+            child = start(die_before_the_run_begins, str(root), clock.now())
+            assert finish(child) == -signal.SIGKILL
+
+        third = tick(project, runs)
+        again = tick(project, runs)
+
+        assert [(each.due, runs.asked) for each in third] == [(due, [("toy.gold.daily",)])]
+        assert again == []
+        states = [project.ledger.run(run.id).state for run in project.ledger.runs()]
+        assert states == [RunState.QUEUED, RunState.FAILED, RunState.FAILED]
+        assert project.ledger.run(third[0].run_id).request["schedule"] == "nightly"
+
+
+def test_what_kills_every_starter_is_given_up(tmp_path) -> None:
+    root, clock = tmp_path / "toy", FixedClock(START)
+    with opened(root, clock, NIGHTLY) as project:
+        tick(project)
+        clock.advance(86_400)
+        for _ in range(3):
+            finish(start(die_before_the_run_begins, str(root), clock.now()))
+
+        assert tick(project) == []
+        assert len(project.ledger.runs()) == 3
+        clock.advance(86_400)
+        assert len(tick(project, Runs())) == 1  # the next night is another chance
 
 
 @pytest.mark.parametrize(

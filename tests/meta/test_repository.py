@@ -72,8 +72,11 @@ def test_no_large_file() -> None:
     assert not [str(path) for path in committed() if path.stat().st_size > MOST_BYTES]
 
 
-def test_constraints_are_plain_pins_in_order() -> None:
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize(
+    "file", ["constraints.txt", "tests/integrations/airflow.txt", "tests/integrations/dagster.txt"]
+)
+def test_constraints_are_plain_pins_in_order(file: str) -> None:
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
 
     assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.+]*", line) for line in lines)
     assert lines == sorted(lines, key=lambda line: line.encode())

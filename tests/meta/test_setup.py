@@ -134,7 +134,17 @@ def test_make_lists_its_targets() -> None:
     )
 
     targets = {line.split()[1] for line in done.stdout.splitlines()}
-    assert {"setup", "demo", "test", "chaos", "lint", "docs-check", "bench", "help"} <= targets
+    assert {
+        "setup",
+        "demo",
+        "test",
+        "chaos",
+        "lint",
+        "docs-check",
+        "bench",
+        "help",
+        "test-integrations",
+    } <= targets
 
 
 def test_ci_calls_make_test() -> None:
@@ -142,6 +152,40 @@ def test_ci_calls_make_test() -> None:
 
     assert os.access(script, os.X_OK)
     assert "make test" in script.read_text(encoding="utf-8")
+
+
+def fake_tools(folder: Path, integrations: int) -> dict[str, str]:
+    """An environment where `make` says what it was asked for, and preparing other tools ends with this code."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin/make").write_text('#!/bin/sh\necho "made $1"\n[ "$1" != "$FAILS" ]\n')
+    (folder / "bin/make").chmod(0o755)
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/bin/python").write_text(f"#!/bin/sh\nexit {integrations}\n")
+    (folder / ".venv/bin/python").chmod(0o755)
+    (folder / ".ci").mkdir()
+    (folder / ".ci/run").write_bytes((ROOT / ".ci/run").read_bytes())
+    return {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("integrations", "settings", "code", "last"),
+    [
+        (0, {}, 0, "made test-integrations"),
+        (3, {}, 0, "ci: make test-integrations is left out, see above what is missing"),
+        (0, {"GAMELAKE_CI_MINUTES": "0"}, 0, "make test took 0 minutes, 0 are the limit: make test-integrations is left out"),
+        (1, {}, 1, "made test"),
+        (0, {"FAILS": "test"}, 1, "made test"),
+        (0, {"FAILS": "test-integrations"}, 1, "made test-integrations"),
+    ],
+)  # fmt: skip
+def test_ci_leaves_out_other_tools_and_hides_no_failure(tmp_path, integrations, settings, code, last) -> None:
+    environment = {**fake_tools(tmp_path, integrations), **settings}
+    done = subprocess.run(
+        ["bash", tmp_path / ".ci/run"], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == code
+    assert done.stdout.splitlines()[-1].endswith(last)
 
 
 def test_the_setup_script_needs_only_the_standard_library() -> None:

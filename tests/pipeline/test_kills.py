@@ -15,7 +15,9 @@ from gamelake.pipeline.plan import plan
 from lake_world import finish, start
 from sample_project import contents, import_scores, open_sample, some_rows
 
-NAMES = sorted(name for name in failpoints.ALL if not name.startswith(("maintenance.", "target.")))
+NAMES = sorted(
+    name for name in failpoints.ALL if not name.startswith(("maintenance.", "target.", "schedules."))
+)
 
 
 def import_night(project) -> None:

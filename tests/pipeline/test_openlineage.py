@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
-from openlineage.client import event_v2
+from openlineage.client import event_v2, generated
 from openlineage.client.generated import (
     column_lineage_dataset,
     data_quality_assertions_dataset,
@@ -15,13 +18,16 @@ from openlineage.client.generated import (
     schema_dataset,
 )
 
+from gamelake.errors import CheckFailedError
 from gamelake.jobs.announce import Announcer
 from gamelake.jobs.local import run_now
+from gamelake.model.slices import Slice
 from gamelake.pipeline import openlineage
 from gamelake.pipeline.execute import RunRequest
+from gamelake.pipeline.source import source_run
 from gamelake.settings import LineageTarget
 from http_receiver import Receiver
-from sample_project import import_days
+from sample_project import RAW, import_days, scores
 
 DAYS = {"2026-01-01": [("ann", 3), ("bob", 5)]}
 
@@ -65,8 +71,9 @@ def rebuilt(told: dict[str, Any]) -> event_v2.RunEvent:
 
 def test_a_run_tells_its_steps_columns_and_checks(project) -> None:
     import_days(project, DAYS)
+    imported = len(lines(project))
     result = run_now(project, RunRequest())
-    told = lines(project)
+    told = lines(project)[imported:]
 
     assert [rebuilt(each).eventTime for each in told] == sorted(each["eventTime"] for each in told)
     assert (told[0]["job"]["name"], told[0]["eventType"]) == ("toy.run", "START")
@@ -83,6 +90,69 @@ def test_a_run_tells_its_steps_columns_and_checks(project) -> None:
     checks = next(e for e in told if e["job"]["name"] == "toy.gold.daily.checks")
     assertions = checks["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
     assert {"range(score)": True}.items() <= {each["name"]: each["success"] for each in assertions}.items()
+
+
+def test_an_import_tells_what_it_published(project) -> None:
+    import_days(project, DAYS)
+    with pytest.raises(CheckFailedError), source_run(project, "wrong", name="scores") as run:
+        run.publish(RAW, {Slice.of(day="2026-01-01", part="a"): [scores("2026-01-02", "a", [("p", 1)])]})
+    with source_run(project, "nothing new", name="scores"):
+        pass
+    told = lines(project)
+
+    jobs = [(each["job"]["name"], each["eventType"]) for each in told]
+    checked = [("scores.checks", kind) for kind in ("START", "COMPLETE")]
+    for ended in ("COMPLETE", "FAIL"):
+        started = [("toy.import", "START"), ("scores", "START"), ("scores", ended)]
+        assert jobs[: len(started)] == started
+        del jobs[: len(started)]
+        assert jobs[:2] == checked
+        assert jobs[2] == ("toy.import", ended)
+        del jobs[:3]
+    assert jobs == []
+    done = next(each for each in told if each["job"]["name"] == "scores" and each["eventType"] == "COMPLETE")
+    (output,) = done["outputs"]
+    assert (output["name"], output["outputFacets"]["outputStatistics"]["rowCount"]) == (
+        "toy.bronze.scores",
+        2,
+    )
+    for each in told:
+        rebuilt(each)
+
+
+def facets_in(told: Any) -> Iterator[dict[str, Any]]:
+    """Every facet of an event, wherever it hangs."""
+    for value in told.values() if isinstance(told, dict) else told if isinstance(told, list) else []:
+        if isinstance(value, dict) and "_schemaURL" in value:
+            yield value
+        yield from facets_in(value)
+
+
+def test_facets_are_of_the_versions_that_the_standards_client_knows(project) -> None:
+    import_days(project, DAYS)
+    run_now(project, RunRequest())
+    known = {
+        name: made._get_schema()
+        for module in pkgutil.iter_modules(generated.__path__, f"{generated.__name__}.")
+        for name, made in vars(import_module(module.name)).items()
+        if isinstance(made, type) and hasattr(made, "_get_schema")
+    }
+    told = lines(project)
+    found = {
+        url.rpartition("/")[2]: url for each in told for url in (f["_schemaURL"] for f in facets_in(each))
+    }
+
+    assert found == {name: known[name] for name in found}
+    assert found.keys() == {
+        "SchemaDatasetFacet",
+        "ColumnLineageDatasetFacet",
+        "DataQualityAssertionsDatasetFacet",
+        "OutputStatisticsOutputDatasetFacet",
+        "ParentRunFacet",
+        "SQLJobFacet",
+        "DocumentationJobFacet",
+    }
+    assert {each["schemaURL"] for each in told} == {known["RunEvent"]}
 
 
 def test_a_failed_step_fails_and_a_run_without_work_says_nothing(project) -> None:
@@ -126,7 +196,7 @@ def test_events_go_to_an_endpoint_in_their_order(project, monkeypatch, status) -
     got = [json.loads(body) for _, _, body in receiver.got]
     told = project.ledger.events(run_id=result.run_id)[-1]
     if status == 201:
-        assert got == lines(project)
+        assert got == [json.loads(line) for line in openlineage.events_of(settings, result.run_id)]
         assert {headers["authorization"] for _, headers, _ in receiver.got} == {"Bearer t0ken"}
         assert (told.kind, told.data["sent"]) == ("lineage.delivered", len(got))
     else:

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gamelake.cli.build import plan_table, plan_words, show_result
+from gamelake.cli.build import EngineOption, plan_table, plan_words, show_result
 from gamelake.errors import UserError
 from gamelake.packs import open_project
 from gamelake.present import formats
 from gamelake.present.console import print_json, say
-from gamelake.present.options import JsonOption, ProjectOption
+from gamelake.present.options import (
+    JsonOption,
+    ProjectOption,
+    SliceOption,
+    VarOption,
+    VarsOption,
+    parse_slices,
+)
 from gamelake.present.progress import steps_progress
 
 if TYPE_CHECKING:
@@ -36,6 +43,10 @@ def backfill(
     force: Annotated[
         bool, typer.Option("--force", help="Build the targets' fresh and stale slices too.")
     ] = False,
+    slices: SliceOption = None,
+    listed: VarsOption = None,
+    single: VarOption = None,
+    engine: EngineOption = None,
     only_plan: Annotated[
         bool, typer.Option("--plan", help="Show what would be built, and why. Changes nothing.")
     ] = False,
@@ -49,10 +60,16 @@ def backfill(
     stopped when it is called again. Exit code 1 when something in the span could not be built.
     """
     from gamelake.jobs.local import refuse_mistakes, run_now
+    from gamelake.layouts.variables import parse_variables
     from gamelake.pipeline.execute import RunRequest
 
-    wanted = RunRequest(tuple(targets), force=force, days=_span(first, last), at_once=parallel)
+    given = parse_variables(listed, single)
+    asked = RunRequest(
+        tuple(targets), parse_slices(slices), force, given, _span(first, last), parallel, engine
+    )
     with open_project(project) as opened:
+        _refuse_days(opened, asked)
+        wanted = asked.bound(opened)
         refuse_mistakes(opened, wanted)
         made = _plan(opened, wanted)
         if only_plan:
@@ -73,6 +90,23 @@ def backfill(
         if item.state.value in {"waiting", "blocked"}:
             say(f"! {item.step} {item.slice}: {item.reason}")
     raise typer.Exit(int(held_back))
+
+
+def _refuse_days(project: Project, wanted: RunRequest) -> None:
+    """UserError for a variable or a slice that says the day, as `--from` and `--to` do."""
+    from gamelake.model.steps import SqlStep
+    from gamelake.pipeline.reach import date_slice_columns
+
+    dates = date_slice_columns(project.graph)
+    steps = (project.graph.steps[name] for name in project.graph.select(wanted.targets))
+    chosen = {
+        v for step in steps if isinstance(step, SqlStep) for v, c in step.bindings.items() if c in dates
+    }
+    told = [f"--var {name}=…" for name in wanted.variables if name in chosen]
+    told += [f"--slice {name}=…" for part in wanted.slices or () for name, _ in part.keys if name in dates]
+    if told:
+        problem = f"`{told[0]}` chooses the day, and so do `--from` and `--to`"
+        raise UserError(problem, hint="leave it out")
 
 
 def _plan(project: Project, wanted: RunRequest) -> Plan:

@@ -24,11 +24,12 @@ from gamelake.present.options import (
 from gamelake.present.progress import steps_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from gamelake.pipeline.execute import RunRequest
     from gamelake.pipeline.plan import Plan
+    from gamelake.pipeline.project import Project
     from gamelake.pipeline.results import RunResult
 
 EngineOption = Annotated[
@@ -134,6 +135,12 @@ def run(
     force: ForceOption = False,
     listed: VarsOption = None,
     single: VarOption = None,
+    alone: Annotated[
+        bool,
+        typer.Option(
+            "--only", help="Only the targets, not what they need; exit code 1 when one waits for an input."
+        ),
+    ] = False,
     due: Annotated[bool, typer.Option("--due", help="Run what `[[schedules]]` say is due now.")] = False,
     engine: EngineOption = None,
     project: ProjectOption = None,
@@ -149,43 +156,59 @@ def run(
     from gamelake.pipeline.execute import RunRequest
 
     if due:
-        if targets or slices or force or listed or single or engine:
+        if targets or slices or force or alone:
             problem = "`--due` runs what the schedules name"
-            raise UserError(problem, hint="leave out targets, `--slice`, `--var`, `--engine` and `--force`")
-        run_due(project, as_json=as_json)
+            raise UserError(problem, hint="leave out targets, `--slice`, `--only` and `--force`")
+        run_due(project, parse_variables(listed, single), engine, as_json=as_json)
         return
     given = parse_variables(listed, single)
-    wanted = RunRequest(tuple(targets or ()), parse_slices(slices), force, given, engine=engine)
+    asked = RunRequest(tuple(targets or ()), parse_slices(slices), force, given, engine=engine, alone=alone)
     with open_project(project) as opened, steps_progress(quiet=as_json) as listener:
+        wanted = asked.bound(opened)
         result = run_now(opened, wanted, listener=listener)
+        waiting = list(waits(opened, wanted)) if alone and not result.error else []
     if as_json:
         print_json(result.to_json())
-        raise typer.Exit(result.exit_code)
+        raise typer.Exit(result.exit_code or int(bool(waiting)))
     show_result(result)
     if result.error:
         raise result.error
+    for line in waiting:
+        say(f"! {line}")
+    raise typer.Exit(int(bool(waiting)))
 
 
-def run_due(project: Path | None, *, as_json: bool) -> None:
+def waits(project: Project, wanted: RunRequest) -> Iterator[str]:
+    """Slices asked for that are still to be built, and what each waits for."""
+    from gamelake.pipeline.assess import PlanState
+    from gamelake.pipeline.plan import plan
+
+    there = {PlanState.FRESH, PlanState.STALE}  # stale: somebody has published an input since
+    slices = wanted.wanted(project.graph)
+    for item in plan(project, wanted.targets, slices=slices, alone=wanted.alone).items:
+        if item.state not in there:
+            yield f"{item.step} {item.slice}: {item.reason}"
+
+
+def run_due(project: Path | None, given: Mapping[str, str], engine: str | None, *, as_json: bool) -> None:
     """Run every schedule that is due, one after the other; exits like the worst of the runs."""
     from gamelake.jobs.local import run_now
     from gamelake.jobs.schedules import tick
+    from gamelake.pipeline.execute import RunRequest
 
     results: dict[str, RunResult] = {}
     with open_project(project) as opened, steps_progress(quiet=as_json) as listener:
 
-        def start(request: RunRequest) -> str:
-            result = run_now(opened, request, listener=listener)
-            results[result.run_id] = result
-            return result.run_id
+        def start(request: RunRequest, run_id: str) -> None:
+            results[run_id] = run_now(opened, request, run_id=run_id, listener=listener)
 
-        started = tick(opened, start)
+        started = tick(opened, start, RunRequest(variables=given, engine=engine))
     if as_json:
         told = [
             {
                 "schedule": each.schedule,
                 "due": each.due,
-                "run": results[each.run_id].to_json() if each.run_id else None,
+                "run": results[each.run_id].to_json() if each.run_id in results else None,
                 "error": each.error.problem if each.error else None,
             }
             for each in started
@@ -193,7 +216,7 @@ def run_due(project: Path | None, *, as_json: bool) -> None:
         print_json({"due": told})
     for each in [] if as_json else started:
         say(f"schedule {each.schedule}: {each.error.problem if each.error else f'run {each.run_id}'}")
-        if each.run_id:
+        if each.run_id in results:
             show_result(results[each.run_id])
     if not started and not as_json:
         say("nothing is due")

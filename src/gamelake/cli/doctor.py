@@ -206,13 +206,12 @@ def remotes(settings: Settings) -> Iterator[Finding]:
     """Whether each connection of the profile answers, and what its breaker says."""
     from gamelake.clock import SystemClock
     from gamelake.pipeline.targets import Targets
-    from gamelake.stores.postgres_link import ping
 
     targets = Targets(settings, SystemClock())
-    for name, connection in settings.connections.items():
+    for name in settings.connections:
         what = f"{settings.profile}: {name}"
         try:
-            words = f"Postgres {ping(connection)}, {connection.where}"
+            words = targets.ping(name)
         except GamelakeError as error:
             yield Finding("connection", what, "failed", error.problem, error.hint or "")
             continue

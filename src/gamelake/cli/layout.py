@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -170,8 +171,11 @@ def export_files(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write layouts as the older JSON files and templates. `layout import` turns them back."""
-    from gamelake.layouts.classic.exporting import export_layout
+    """Write layouts as the older JSON files and templates. `layout import` turns them back.
+
+    From a project, an `etl_engine.py` comes along: it takes the older calls to `gamelake etl`.
+    """
+    from gamelake.layouts.classic.exporting import ENGINE, export_layout
     from gamelake.layouts.load import dataset_of, shown, validated
     from gamelake.layouts.spelling import read_layout
 
@@ -185,6 +189,10 @@ def export_files(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             written.append(name)
+    if settings is not None:
+        way = os.path.relpath(settings.root.resolve(), classic.resolve())
+        (classic / "etl_engine.py").write_text(ENGINE.format(project=way), encoding="utf-8")
+        written.append("etl_engine.py")
     if as_json:
         print_json({"folder": str(classic), "files": written})
     else:

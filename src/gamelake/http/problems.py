@@ -43,6 +43,7 @@ TITLES = {
     "too_large": "The request or its answer is larger than a limit allows",
     "cross_origin": "The request comes from another site",
     "wrong_host": "The request names a host this server does not serve",
+    "not_ready": "A part that runs need does not answer",
     "too_busy": "The server is at a limit",
     "timeout": "The work took longer than a limit allows",
     "names_hidden": "Names of people are hidden here",

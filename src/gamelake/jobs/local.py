@@ -37,7 +37,7 @@ def run_now(
     request = request.bound(project)
     refuse_mistakes(project, request)  # makes no run
     if run_id is None:
-        run_id = project.ledger.create_run("run", request.title, request.to_json())
+        run_id = project.ledger.create_run("run", request.title, request.to_json(), ours=True)
     with running(project, run_id, cancel=cancel) as asked:
         result = execute(project, request, run_id=run_id, listener=listener, cancel=asked)
         end(project, run_id, result.state, result.error)
@@ -46,23 +46,30 @@ def run_now(
 
 def refuse_mistakes(project: Project, request: RunRequest) -> None:
     """Raise for a request that cannot be meant: unknown names, or a day before the one it is made from."""
-    selected(project, request.targets, request.slices)
+    selected(project, request.targets, request.slices, alone=request.alone)
     if request.days is not None:
         refuse_dateless(project, request.targets)
     wanted = request.wanted(project.graph)
-    if wanted is not None:
-        refuse_out_of_order(project, request.targets, wanted, force=request.force, gaps=request.gaps)
+    if wanted is not None and not request.with_needs:  # else what comes before was asked for too
+        refuse_out_of_order(
+            project,
+            request.targets,
+            wanted,
+            force=request.force,
+            gaps=request.gaps,
+            alone=request.alone,
+        )
 
 
-def start_detached(project: Project, request: RunRequest) -> str:
-    """Queue a run and start a process of its own for it; returns the run's id at once.
+def start_detached(project: Project, request: RunRequest, run_id: str | None = None) -> str:
+    """Queue a run (or take one that was queued before) and start a process of its own for it; its id at once.
 
     The child is no child of a request: it goes on when the caller ends. Its output goes to
     `.gamelake/logs/<run>.log`. When it dies before it starts, `Ledger.interrupt_dead_runs` fails the run.
     """
     request = request.bound(project)
     refuse_mistakes(project, request)
-    run_id = project.ledger.create_run("run", request.title, request.to_json())
+    run_id = run_id or project.ledger.create_run("run", request.title, request.to_json(), ours=True)
     logs = project.settings.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     command = [

@@ -1,27 +1,36 @@
-"""When schedules are due, and starting what is: the ledger remembers each due time, so nothing runs twice."""
+"""When schedules are due, and starting what is: the ledger notes each due time together with its run."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
+from gamelake import failpoints
 from gamelake.errors import ConflictError, GamelakeError
 from gamelake.jobs.local import start_detached
+from gamelake.ledger.runs import NOT_STARTED
+from gamelake.model.runs import RunState
+from gamelake.pipeline.afterwards import tell_others
 from gamelake.pipeline.execute import RunRequest
+from gamelake.pipeline.lifecycle import end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gamelake.ledger.rows import EventRow
     from gamelake.pipeline.project import Project
     from gamelake.settings import Schedule
+
+    Start = Callable[[RunRequest, str], object]
 
 SEEN, DUE, FAILED = "schedule.seen", "schedule.due", "schedule.failed"
 _LATE = timedelta(minutes=5)  # without `catch_up`, a due time seen later than this has been missed
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_TRIES = 3  # of one due time, when the process that is to start it dies again and again
 _LOOK_EVERY = 10.0  # seconds between two looks of a server
 
 
@@ -48,28 +57,32 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Started:
-    """A schedule whose time had come, and the run it got; None when none could be started."""
+    """A schedule whose time had come, and its run; with an error when it could not be started."""
 
     schedule: str
     due: datetime
-    run_id: str | None
+    run_id: str
     error: GamelakeError | None = None
 
 
-def tick(project: Project, start: Callable[[RunRequest], str] | None = None) -> list[Started]:
+def tick(project: Project, start: Start | None = None, like: RunRequest | None = None) -> list[Started]:
     """Start a run for every schedule that is due; times missed meanwhile count as one.
 
-    `start` takes a request and returns its run's id; by default a detached run. Several processes may call at
-    once: each due time is taken by one of them. A schedule never seen before is due from now on.
+    `start` takes a request and the id of its queued run and begins it; by default in a process of its own.
+    Several processes may call at once: each due time is taken by one of them, and by another one when that one
+    dies before its run begins. A schedule never seen before is due from now on. `like` holds whatever else the
+    requests say.
     """
-    begin = start or (lambda request: start_detached(project, request))
-    started = [_tick_one(project, schedule, begin) for schedule in project.settings.schedules]
+    begin = start or (lambda request, run_id: start_detached(project, request, run_id))
+    for dead in project.ledger.interrupt_dead_runs() if project.settings.schedules else []:
+        tell_others(project, dead)
+    started = [_tick_one(project, schedule, begin, like) for schedule in project.settings.schedules]
     return [each for each in started if each is not None]
 
 
 def outlook(project: Project) -> list[Outlook]:
     """Every schedule with its last and its next due time. Changes nothing."""
-    now = project.clock.now()
+    now = project.settings.moment(project.clock)
     found = []
     for schedule in project.settings.schedules:
         seen = _last(project, schedule.name)
@@ -110,33 +123,57 @@ def latest_due(schedule: Schedule, after: datetime, now: datetime, zone: str) ->
     return found
 
 
-def _tick_one(project: Project, schedule: Schedule, start: Callable[[RunRequest], str]) -> Started | None:
-    ledger, now = project.ledger, project.clock.now()
+def _tick_one(project: Project, schedule: Schedule, start: Start, like: RunRequest | None) -> Started | None:
+    request = replace(like or RunRequest(), targets=tuple(schedule.targets))
     try:
-        with ledger.lease(
+        with project.ledger.lease(
             f"schedule:{schedule.name}", "schedules", ttl=project.settings.lease_seconds, wait=0
         ):
-            seen = _last(project, schedule.name)
-            if seen is None:
-                ledger.append_event(SEEN, data={"name": schedule.name, "due": now.isoformat()})
-                return None
-            due = latest_due(schedule, seen[0], now, project.settings.zone)
-            if due is None:
-                return None
-            missed = not schedule.catch_up and now - due > _LATE
-            # noted before it starts: after a crash in between it is late once, and never runs twice
-            told = {"name": schedule.name, "due": due.isoformat(), "missed": missed}
-            ledger.append_event(DUE, data=told)
+            taken = _take(project, schedule, request)
     except ConflictError:
         return None  # another process looks at it now
-    if missed:
+    if taken is None:
         return None
+    due, run_id = taken
+    failpoints.hit("schedules.after_due")
     try:
-        run_id = start(RunRequest(tuple(schedule.targets)))
+        start(request, run_id)
     except GamelakeError as err:
-        ledger.append_event(FAILED, data={"name": schedule.name, "problem": err.problem})
-        return Started(schedule.name, due, None, err)
+        end(project, run_id, RunState.FAILED, err)
+        tell_others(project, run_id)
+        project.ledger.append_event(FAILED, data={"name": schedule.name, "problem": err.problem})
+        return Started(schedule.name, due, run_id, err)
     return Started(schedule.name, due, run_id)
+
+
+def _take(project: Project, schedule: Schedule, request: RunRequest) -> tuple[datetime, str] | None:
+    """Queue a run for what is due, in one transaction with the note that it was: nothing lies between the two."""
+    ledger, now = project.ledger, project.settings.moment(project.clock)
+    last = ledger.last_event_of((SEEN, DUE), schedule.name)
+    if last is None:
+        ledger.append_event(SEEN, data={"name": schedule.name, "due": now.isoformat()})
+        return None
+    before = datetime.fromisoformat(last.data["due"])
+    due, tries = latest_due(schedule, before, now, project.settings.zone), 1
+    if due is None and _never_began(project, last):
+        due, tries = before, last.data.get("tries", 1) + 1
+    if due is None or tries > _TRIES:
+        return None
+    missed = not schedule.catch_up and now - due > _LATE
+    told = {"name": schedule.name, "due": due.isoformat(), "missed": missed, "tries": tries}
+    if missed:
+        ledger.append_event(DUE, data=told)
+        return None
+    body = {**request.to_json(), "schedule": schedule.name}
+    return due, ledger.create_run("run", request.title, body, ours=True, event=(DUE, told))
+
+
+def _never_began(project: Project, last: EventRow) -> bool:
+    """True when the run of a due time failed because the process that was to start it died."""
+    if last.kind != DUE or last.run_id is None:
+        return False
+    error = project.ledger.run(last.run_id).error
+    return error is not None and error.get("code") == NOT_STARTED
 
 
 def _last(project: Project, name: str) -> tuple[datetime, str] | None:

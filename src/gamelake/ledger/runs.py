@@ -18,11 +18,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+NOT_STARTED = "not_started"
+"""Code of the error of a run whose process died before it began."""
+
+
 class RunLog(LedgerPart):
     """Runs; every move is an event `run.<state>` in the same transaction."""
 
-    def create_run(self, kind: str, title: str, request: Mapping[str, Any]) -> str:
-        """Add a queued run; returns its id."""
+    def create_run(
+        self,
+        kind: str,
+        title: str,
+        request: Mapping[str, Any],
+        *,
+        ours: bool = False,
+        event: tuple[str, Mapping[str, Any]] | None = None,
+    ) -> str:
+        """Add a queued run; returns its id.
+
+        `ours`: this process is about to start it, so the run has failed when the process dies before.
+        `event` is an event of the run, of that kind with those data, in the same transaction.
+        """
         run_id = self._ids.new("run")
         values = {
             "id": run_id,
@@ -32,10 +48,13 @@ class RunLog(LedgerPart):
             "state": RunState.QUEUED.value,
             "created_at": self._clock.now(),
             "cancel_requested": False,
+            "process": processes.this_process() if ours else None,
         }
         with self._database.write() as connection:
             connection.execute(runs.insert().values(values))
             self._event(connection, "run.queued", run_id, {"kind": kind, "title": title})
+            if event is not None:
+                self._event(connection, event[0], run_id, dict(event[1]))
         return run_id
 
     def move_run(self, run_id: str, to: RunState, *, error: Mapping[str, Any] | None = None) -> None:
@@ -187,7 +206,7 @@ def _state(connection: sa.Connection, run_id: str) -> RunState:
 def _end_of_the_dead(state: RunState) -> tuple[RunState, dict[str, Any]]:
     if state is RunState.QUEUED:
         problem = "the process of this run died before it started"
-        return RunState.FAILED, {"code": "not_started", "problem": problem}
+        return RunState.FAILED, {"code": NOT_STARTED, "problem": problem}
     return RunState.INTERRUPTED, {"code": "interrupted", "problem": "the process of this run died"}
 
 

@@ -81,7 +81,7 @@ class SliceBook(LedgerPart):
                 for batch in _batches(numbers):
                     numbered = sa.tuple_(slice_versions.c.slice, slice_versions.c.version).in_(batch)
                     query = _VERSIONS.where(slice_versions.c.dataset == dataset, numbered)
-                    found = map(_version_row, connection.execute(query).mappings())
+                    found = map(self._version, connection.execute(query).mappings())
                     known |= {(row.dataset, row.slice, row.version): row for row in found}
         return [known[v.dataset, v.slice, v.version] if isinstance(v, SliceSummary) else v for v in given]
 

@@ -20,6 +20,7 @@ from gamelake.pipeline.freshness import (
     why_stale,
 )
 from gamelake.pipeline.known import Known
+from gamelake.pipeline.needs import Needs, Windows
 from gamelake.pipeline.span import Span
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from gamelake.model.steps import Step
     from gamelake.pipeline.project import Project
 
-    Wanted = Sequence[Slice] | Span | None
+    Wanted = Sequence[Slice] | Span | Needs | None
     """Slices asked for; None asks for all."""
+    OfStep = Sequence[Slice] | Span | Windows | None
+    """Slices asked for of one step."""
 
 
 class PlanState(StrEnum):
@@ -133,18 +136,19 @@ def settled(
     while that should be and is not asked for.
     """
     own = found.index.own
+    mine = _of_step(slices, found.judge.step)
     if gaps and not found.judge.force:
         items = [_left(item) for item in items]
     if own is None:
-        return tuple(items if slices is None else (item for item in items if chosen(item.slice, slices)))
+        return tuple(items if mine is None else (item for item in items if chosen(item.slice, mine)))
     kept: list[PlanItem] = []
     ordered = sorted(items, key=lambda item: own.chain(item.slice))
     for _, chain in groupby(ordered, key=lambda item: own.chain(item.slice)[0]):
-        kept += _in_order(chain, slices)
+        kept += _in_order(chain, mine)
     return tuple(kept)
 
 
-def _in_order(chain: Iterable[PlanItem], slices: Wanted) -> Iterator[PlanItem]:
+def _in_order(chain: Iterable[PlanItem], slices: OfStep) -> Iterator[PlanItem]:
     moving: PlanItem | None = None
     held: PlanItem | None = None
     for given in chain:
@@ -172,11 +176,15 @@ def _left(item: PlanItem) -> PlanItem:
     return item
 
 
-def chosen(part: Slice, slices: Wanted) -> bool:
+def _of_step(slices: Wanted, step: Step) -> OfStep:
+    return slices.by_step.get(step.name, ()) if isinstance(slices, Needs) else slices
+
+
+def chosen(part: Slice, slices: OfStep) -> bool:
     """True when a slice is meant by one of those asked for; None asks for all."""
     if slices is None:
         return True
-    if isinstance(slices, Span):
+    if isinstance(slices, (Span, Windows)):
         return slices.holds(part)
     return any(part.is_meant_by(wanted) for wanted in slices)
 

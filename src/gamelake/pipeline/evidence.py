@@ -61,7 +61,7 @@ class Evidence:
             name: {s: Part(v.rows, v.files) for s, v in found.items()} for name, found in current.items()
         }
         versions = {name: _told(current[name]) for name in sorted(others)}
-        return cls(project.clock.now(), project.graph.outputs, parts, versions)
+        return cls(project.settings.moment(project.clock), project.graph.outputs, parts, versions)
 
     def add(self, dataset: str, part: Slice, rows: int, files: Iterable[str]) -> None:
         """Count a slice that was staged and passed as if it were published: later ones are compared with it."""

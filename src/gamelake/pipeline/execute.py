@@ -10,6 +10,7 @@ from gamelake.errors import CancelledRunError, GamelakeError
 from gamelake.model.runs import RunState
 from gamelake.model.slices import Slice
 from gamelake.pipeline.events import Cancel, Reporter, seconds_since
+from gamelake.pipeline.needs import Needs
 from gamelake.pipeline.openlineage import LineageLog
 from gamelake.pipeline.plan import forced_steps
 from gamelake.pipeline.publish import recover
@@ -40,6 +41,8 @@ class RunRequest:
     days: tuple[str, str] | None = None  # a backfill: first and last day, whatever the date column is called
     at_once: int = 1  # batches of one step at the same time
     engine: str | None = None  # of SQL steps; None = the project's
+    with_needs: bool = False  # the targets' slices, and whatever slices they are made from
+    alone: bool = False  # the targets' steps, and none of those they need
 
     @property
     def gaps(self) -> bool:
@@ -48,7 +51,13 @@ class RunRequest:
 
     def wanted(self, graph: Graph) -> Wanted:
         """The slices asked for, as plan and run take them."""
-        return self.slices if self.days is None else Span(*self.days, date_slice_columns(graph))
+        if self.with_needs:
+            return Needs.of(
+                graph, [n for target in self.targets for n in graph.named(target)], self.slices or ()
+            )
+        if self.days is None:
+            return self.slices
+        return Span(*self.days, date_slice_columns(graph), self.slices)
 
     def to_json(self) -> dict[str, Any]:
         """The request as the ledger keeps it."""
@@ -60,6 +69,10 @@ class RunRequest:
             body |= {"from": self.days[0], "to": self.days[1], "at_once": self.at_once}
         if self.engine:
             body["engine"] = self.engine
+        if self.with_needs:
+            body["with_needs"] = True
+        if self.alone:
+            body["alone"] = True
         return body
 
     @classmethod
@@ -76,24 +89,27 @@ class RunRequest:
             days,
             int(body.get("at_once", 1)),
             body.get("engine"),
+            bool(body.get("with_needs")),
+            bool(body.get("alone")),
         )
 
     @property
     def title(self) -> str:
         """What the run is called in lists."""
         about = ", ".join(self.targets) or "everything"
-        if self.days is not None:
-            return f"{'rebuild' if self.force else 'backfill'} {about} from {self.days[0]} to {self.days[1]}"
+        verb = "rebuild" if self.force else "run" if self.days is None else "backfill"
+        days = "" if self.days is None else f" from {self.days[0]} to {self.days[1]}"
         where = f" for {', '.join(map(str, self.slices))}" if self.slices else ""
+        needs = " and what it is made from" if self.with_needs else " alone" if self.alone else ""
         given = ", ".join(f"{name}={value}" for name, value in self.variables.items())
-        return f"{'rebuild' if self.force else 'run'} {about}{where}{f' with {given}' if given else ''}"
+        return f"{verb} {about}{days}{where}{needs}{f' with {given}' if given else ''}"
 
     def bound(self, project: Project) -> RunRequest:
         """The request with its variables given to the project's layouts, and the slices they choose."""
         if not self.variables:
             return self
         slices = apply(project, self.variables, self.targets, self.slices)
-        return replace(self, slices=slices)
+        return self if self.with_needs else replace(self, slices=slices)
 
 
 def execute(
@@ -123,7 +139,7 @@ def execute(
         gaps=request.gaps,
         at_once=request.at_once,
     )
-    names = project.graph.select(request.targets)
+    names = project.graph.select(request.targets, alone=request.alone)
     try:
         steps, error = _Schedule(scope, names).run()
     except BaseException as err:

@@ -80,10 +80,13 @@ class Graph:
             )
         return found
 
-    def select(self, targets: Sequence[str] | None) -> list[str]:
-        """The targets and every step they need, in order; None or nothing given = all steps."""
+    def select(self, targets: Sequence[str] | None, *, alone: bool = False) -> list[str]:
+        """The targets and (unless alone) every step they need, in order; None or nothing given = all steps."""
         if not targets:
             return list(self.steps)
+        if alone:  # a table alone, without its deltas: a step may be named exactly
+            named = [[target] if target in self.steps else self.named(target) for target in targets]
+            return [name for name in self.steps if any(name in names for names in named)]
         wanted = {name for target in targets for name in self.named(target)}
         open_ends = list(wanted)
         while open_ends:

@@ -19,7 +19,7 @@ from gamelake.layouts.fingerprint import fingerprint
 from gamelake.model.steps import SqlStep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from gamelake.model.steps import Output, Step
@@ -44,6 +44,8 @@ def run_uuid(run_id: str, step: str = "") -> str:
 
 class LineageLog:
     """A listener that writes events, then passes on what it heard. An event that cannot be written is left out."""
+
+    kind = "run"
 
     def __init__(self, project: Project, run_id: str, then: Listener | None = None) -> None:
         self._project = project
@@ -83,7 +85,7 @@ class LineageLog:
             self._step_event(
                 "FAIL" if problems else "COMPLETE", name, "; ".join(problems) or None, progress.rows
             )
-            self._checks_event(name)
+            self._checks_event(name, self._project.graph.steps[name].outputs)
 
     def _run_event(self, kind: str, problem: str | None = None) -> None:
         facets = _error(problem)
@@ -96,21 +98,20 @@ class LineageLog:
         step = self._project.graph.steps[name]
         outputs = [self._output(step, output) for output in step.outputs]
         if rows is not None and len(outputs) == 1:
-            statistics = _facet("OutputStatisticsOutputDatasetFacet", "1-0-2", rowCount=rows)
-            outputs[0]["outputFacets"] = {"outputStatistics": statistics}
-        inputs = [self._dataset(dataset) for dataset in sorted({str(d) for d in step.inputs.values()})]
+            outputs[0] |= _counted(rows)
+        read = sorted({str(dataset) for dataset in step.inputs.values()})
+        inputs = [self._dataset(self._project.graph.outputs[dataset]) for dataset in read]
         facets = {"parent": self._parent_facet(), **_error(problem)}
         job = self._job(name, step.description)
         if isinstance(step, SqlStep):
-            job["facets"]["sql"] = _facet("SQLJobFacet", "1-0-1", query=step.sql)
+            job["facets"]["sql"] = _facet("SQLJobFacet", "1-1-0", query=step.sql)
         run = {"runId": run_uuid(self._run_id, name), "facets": facets}
         self._write({"eventType": kind, "run": run, "job": job, "inputs": inputs, "outputs": outputs})
         if kind != "START":
             self._open.pop(name, None)
 
-    def _checks_event(self, name: str) -> None:
-        step = self._project.graph.steps[name]
-        inputs = [self._judged(str(output.dataset)) for output in step.outputs]
+    def _checks_event(self, name: str, outputs: Iterable[Output]) -> None:
+        inputs = [self._judged(output) for output in outputs]
         inputs = [each for each in inputs if each["inputFacets"]["dataQualityAssertions"]["assertions"]]
         if inputs:
             job = f"{name}.checks"
@@ -120,8 +121,9 @@ class LineageLog:
                     {"eventType": kind, "run": run, "job": self._job(job), "inputs": inputs, "outputs": []}
                 )
 
-    def _judged(self, dataset: str) -> dict[str, Any]:
+    def _judged(self, output: Output) -> dict[str, Any]:
         """A dataset with the outcome of each of its checks over the slices of this run."""
+        dataset = str(output.dataset)
         rows = self._project.ledger.checks(dataset=dataset, run_id=self._run_id, limit=10_000)
         slices, failed = Counter(row.name for row in rows), Counter(r.name for r in rows if not r.passed)
         assertions = [
@@ -136,19 +138,18 @@ class LineageLog:
             for row in {row.name: row for row in rows}.values()
         ]
         facet = _facet("DataQualityAssertionsDatasetFacet", "1-1-0", assertions=assertions)
-        return {**self._dataset(dataset), "inputFacets": {"dataQualityAssertions": facet}}
+        return {**self._dataset(output), "inputFacets": {"dataQualityAssertions": facet}}
 
-    def _dataset(self, dataset: str) -> dict[str, Any]:
-        schema = self._project.graph.outputs[dataset].schema
+    def _dataset(self, output: Output) -> dict[str, Any]:
         fields = [
             {"name": c.name, "type": c.type.value, **({"description": c.doc} if c.doc else {})}
-            for c in schema.columns
+            for c in output.schema.columns
         ]
-        facets = {"schema": _facet("SchemaDatasetFacet", "1-1-1", fields=fields)}
-        return {"namespace": self._namespace, "name": dataset, "facets": facets}
+        facets = {"schema": _facet("SchemaDatasetFacet", "1-2-0", fields=fields)}
+        return {"namespace": self._namespace, "name": str(output.dataset), "facets": facets}
 
     def _output(self, step: Step, output: Output) -> dict[str, Any]:
-        told = self._dataset(str(output.dataset))
+        told = self._dataset(output)
         if isinstance(step, SqlStep):
             fields = {
                 column: {
@@ -182,16 +183,16 @@ class LineageLog:
         return found
 
     def _job(self, name: str, description: str = "") -> dict[str, Any]:
-        facets = {"documentation": _facet("DocumentationJobFacet", "1-0-1", description=description)}
+        facets = {"documentation": _facet("DocumentationJobFacet", "1-1-0", description=description)}
         return {"namespace": self._namespace, "name": name, "facets": facets if description else {}}
 
     def _parent_facet(self) -> dict[str, Any]:
         run, job = {"runId": run_uuid(self._run_id)}, {"namespace": self._namespace, "name": self._parent}
-        return _facet("ParentRunFacet", "1-0-1", run=run, job=job)
+        return _facet("ParentRunFacet", "1-2-0", run=run, job=job)
 
     @property
     def _parent(self) -> str:
-        return f"{self._project.settings.name or 'gamelake'}.run"
+        return f"{self._project.settings.name or 'gamelake'}.{self.kind}"
 
     @property
     def _namespace(self) -> str:
@@ -210,6 +211,50 @@ class LineageLog:
             _rotate(file)
             with file.open("a", encoding="utf-8") as out:
                 out.write(line)  # one write: lines of two processes do not mix
+
+
+class SourceLog(LineageLog):
+    """The events of an import: one job for the source, which writes every dataset that it publishes to."""
+
+    kind = "import"
+
+    def __init__(self, project: Project, run_id: str, name: str, then: Listener | None = None) -> None:
+        super().__init__(project, run_id, then)
+        self._name = name
+        self._rows: dict[str, int] = {}
+        self._outputs: dict[str, Output] = {}
+
+    def publishing(self, output: Output) -> None:
+        """Rows of this dataset are about to be staged; the first time the source starts."""
+        self._outputs[str(output.dataset)] = output
+        self._rows.setdefault(str(output.dataset), 0)
+        if not self._began:
+            self._began = True
+            with suppress(OSError):
+                self._run_event("START")
+                self._source_event("START")
+
+    def published(self, output: Output, rows: int) -> None:
+        """So many rows of it are new."""
+        self._rows[str(output.dataset)] += rows
+
+    def close(self, problem: str | None, *, cancelled: bool) -> None:
+        """End what is open; an import that published nothing says nothing."""
+        with suppress(OSError, GamelakeError):
+            if self._began:
+                self._source_event("ABORT" if cancelled else "FAIL" if problem else "COMPLETE", problem)
+                self._checks_event(self._name, self._outputs.values())
+        super().close(problem, cancelled=cancelled)
+
+    def _source_event(self, kind: str, problem: str | None = None) -> None:
+        outputs = [self._dataset(output) for output in self._outputs.values()]
+        for told in outputs if kind == "COMPLETE" else []:
+            told |= _counted(self._rows[told["name"]])
+        source = self._project.graph.sources.get(self._name)
+        job = self._job(self._name, source.description if source else "")
+        facets = {"parent": self._parent_facet(), **_error(problem)}
+        run = {"runId": run_uuid(self._run_id, self._name), "facets": facets}
+        self._write({"eventType": kind, "run": run, "job": job, "inputs": [], "outputs": outputs})
 
 
 def events_of(settings: Settings, run_id: str) -> list[str]:
@@ -240,6 +285,12 @@ def _rotate(file: Path) -> None:
 def _facet(name: str, version: str, **content: Any) -> dict[str, Any]:
     url = f"{_SPEC}/facets/{version}/{name}.json#/$defs/{name}"
     return {"_producer": PRODUCER, "_schemaURL": url, **content}
+
+
+def _counted(rows: int) -> dict[str, Any]:
+    """What a dataset of outputs says beside its name."""
+    statistics = _facet("OutputStatisticsOutputDatasetFacet", "1-0-2", rowCount=rows)
+    return {"outputFacets": {"outputStatistics": statistics}}
 
 
 def _error(problem: str | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from gamelake.model.schema import ColumnType
 from gamelake.model.steps import SqlStep
 from gamelake.pipeline.assess import PlanItem, PlanState, settled, survey
 from gamelake.pipeline.known import Known
+from gamelake.pipeline.needs import Needs
 from gamelake.pipeline.reach import date_columns
 from gamelake.pipeline.span import Span
 from gamelake.pipeline.variables import refuse_unset
@@ -81,14 +82,16 @@ def plan(
     force: bool = False,
     slices: Wanted = None,
     gaps: bool = False,
+    alone: bool = False,
 ) -> Plan:
     """Compare wanted slices with the ledger. Reads the ledger only; changes nothing.
 
     `targets` are datasets, steps or layers (see `Graph.named`) and bring along what they need;
     `slices` keeps items that agree with one of them; `force` adds fresh items of the targets;
-    `gaps` leaves alone what only a change of its own step made stale.
+    `gaps` leaves alone what only a change of its own step made stale; `alone` takes the targets as they are,
+    without what they need.
     """
-    names = selected(project, targets, slices)
+    names = selected(project, targets, slices, alone=alone)
     steps = [project.graph.steps[name] for name in names]
     foresight = _Foresight(project, steps, forced_steps(project, targets, force=force), slices, gaps=gaps)
     items: list[PlanItem] = []
@@ -104,12 +107,13 @@ def refuse_out_of_order(
     *,
     force: bool = False,
     gaps: bool = False,
+    alone: bool = False,
 ) -> None:
     """ConflictError when slices asked for are made from earlier ones that are to be built and not asked for."""
-    names = project.graph.select(targets)
+    names = project.graph.select(targets, alone=alone)
     if not any(isinstance(step := project.graph.steps[name], SqlStep) and step.carries for name in names):
         return
-    for item in plan(project, targets, slices=slices, force=force, gaps=gaps).items:
+    for item in plan(project, targets, slices=slices, force=force, gaps=gaps, alone=alone).items:
         if item.out_of_order:
             problem = f"`{item.step}` {item.slice} cannot be built now: it {item.reason}"
             hint = "begin with that day: `gamelake backfill` builds a span in order, `run` everything"
@@ -127,16 +131,18 @@ def refuse_dateless(project: Project, targets: Sequence[str] | None) -> None:
         raise UserError(problem, hint="`gamelake run` builds it as a whole")
 
 
-def selected(project: Project, targets: Sequence[str] | None, slices: Wanted = None) -> list[str]:
+def selected(
+    project: Project, targets: Sequence[str] | None, slices: Wanted = None, *, alone: bool = False
+) -> list[str]:
     """Names of the steps that a request concerns, in order.
 
     Raises for an unknown target, and UserError for a slice column that none of these steps has.
     """
-    names = project.graph.select(targets)
+    names = project.graph.select(targets, alone=alone)
     refuse_unset(project.graph.steps[name] for name in names)
     outputs = [project.graph.steps[name].outputs[0] for name in names]  # all of a step are sliced alike
     known = {column: output.schema[column].type for output in outputs for column in output.slice_columns}
-    parts = () if slices is None or isinstance(slices, Span) else slices
+    parts = () if slices is None or isinstance(slices, (Span, Needs)) else slices
     asked = [pair for part in parts for pair in part.keys]
     for column, _ in asked:
         if column not in known:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from gamelake.engines.base import Written
 from gamelake.engines.footers import footer_facts
+from gamelake.errors import CancelledRunError
 from gamelake.ledger.rows import TaskRow
 from gamelake.model.publish import StagedFile
 from gamelake.pipeline.events import Cancel, Progress, Reporter, seconds_since
 from gamelake.pipeline.evidence import Evidence
+from gamelake.pipeline.openlineage import SourceLog
 from gamelake.pipeline.publish import Origin, Publisher, recover
 from gamelake.pipeline.staging import RowStage
 from gamelake.stores.footers import read_footer
@@ -32,12 +34,13 @@ if TYPE_CHECKING:
 class SourceRun:
     """Publishes slices for one run of a source. Not for several threads at once."""
 
-    def __init__(self, project: Project, run_id: str, name: str, cancel: Cancel, reporter: Reporter) -> None:
+    def __init__(self, project: Project, run_id: str, name: str, cancel: Cancel, lineage: SourceLog) -> None:
         self.run_id = run_id
         self._project = project
         self._name = name
         self._cancel = cancel
-        self._reporter = reporter
+        self._lineage = lineage
+        self._reporter = Reporter(project.ledger, project.clock, run_id, lineage)
         self._publisher = Publisher(project, run_id)
         self._tasks = 0
 
@@ -62,6 +65,7 @@ class SourceRun:
         A blocking check that fails publishes nothing of this call: CheckFailedError.
         """
         project, start = self._project, self._project.clock.monotonic()
+        self._lineage.publishing(output)
         project.lake.ensure_table(output)
         project.targets.ensure(output)
         current = project.ledger.current(str(output.dataset))
@@ -90,6 +94,7 @@ class SourceRun:
         live = {file for version in current.values() for file in version.files}
         _remove(ours - published - live)  # a slice that `on_empty` keeps is staged as its live files
         receipt = self._publisher.publish(output, new, self._name) if new else None
+        self._lineage.published(output, sum(s.rows for s in new))
         self._save_task(
             [str(s.slice) for s in staged], sum(s.rows for s in new), seconds_since(project.clock, start)
         )
@@ -139,8 +144,14 @@ def source_run(
     run_id = project.ledger.create_run("import", title, dict(request or {}))
     with running(project, run_id) as cancel:
         recover(project)
-        reporter = Reporter(project.ledger, project.clock, run_id, listener)
-        yield SourceRun(project, run_id, name, cancel, reporter)
+        lineage = SourceLog(project, run_id, name, listener)
+        try:
+            yield SourceRun(project, run_id, name, cancel, lineage)
+        except BaseException as err:
+            cut_off = isinstance(err, (CancelledRunError, KeyboardInterrupt))
+            lineage.close(getattr(err, "problem", None) or str(err) or type(err).__name__, cancelled=cut_off)
+            raise
+        lineage.close(None, cancelled=False)
 
 
 def _is_there(current: Any, content_hash: str) -> bool:

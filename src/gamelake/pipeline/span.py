@@ -19,6 +19,7 @@ class Span:
     first: str
     last: str
     columns: frozenset[str]
+    slices: tuple[Slice, ...] | None = None  # only what agrees with one of these; None = all
 
     def holds(self, part: Slice) -> bool:
         """True when no day of the slice lies outside.
@@ -27,5 +28,10 @@ class Span:
         >>> span = Span("2026-02-01", "2026-02-03", frozenset({"day"}))
         >>> span.holds(Slice.of(day="2026-02-03")), span.holds(Slice.of(day="2026-02-04")), span.holds(Slice())
         (True, False, True)
+        >>> only = Span("2026-02-01", "2026-02-03", frozenset({"day"}), (Slice.of(team="a"),))
+        >>> only.holds(Slice.of(day="2026-02-03", team="a")), only.holds(Slice.of(day="2026-02-03", team="b"))
+        (True, False)
         """
+        if self.slices is not None and not any(part.is_meant_by(wanted) for wanted in self.slices):
+            return False
         return all(self.first <= value <= self.last for name, value in part.keys if name in self.columns)

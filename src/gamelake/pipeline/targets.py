@@ -90,6 +90,13 @@ class Targets:
         store = self.store(connection)
         return PostgresSource(store.connection, store.remote)
 
+    def ping(self, connection: str) -> str:
+        """What answers behind a connection, in a few words; raises what reaching it raises."""
+        found = self.connection(connection)
+        from gamelake.stores import postgres_link
+
+        return f"Postgres {postgres_link.ping(found)}, {found.where}"
+
     def remote(self, connection: str) -> Remote:
         """The retry policy of a store; its breaker is the same for all processes of the project."""
         from gamelake.stores.remote import Remote

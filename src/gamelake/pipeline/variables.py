@@ -12,7 +12,7 @@ from gamelake.model.steps import SqlStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from gamelake.clock import Clock
     from gamelake.model.steps import Source, Step
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 def today(settings: Settings, clock: Clock) -> date:
     """The day it is in the project's zone."""
-    now: datetime = clock.now()
-    return now.astimezone(ZoneInfo(settings.zone)).date()
+    return settings.moment(clock).astimezone(ZoneInfo(settings.zone)).date()
 
 
 def with_defaults(members: Iterable[Step | Source], settings: Settings, clock: Clock) -> list[Step | Source]:

@@ -56,7 +56,7 @@ class Lake:
     def ensure_table(self, output: Output) -> None:
         head = self._head(str(output.dataset))
         if head is not None and head.is_blank and drifts(output, head.columns, _slice_columns_of(head)):
-            self.catalog.forget(head.dataset, head.metadata_file)
+            self.catalog.forget(head.dataset, head.recorded(head.metadata_file))
             head = self._head(str(output.dataset))
         if head is None:
             self._create(output)

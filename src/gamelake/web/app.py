@@ -14,7 +14,7 @@ from gamelake.http.limits import HttpLimits
 from gamelake.http.security import LOOPBACK
 from gamelake.packs import load_target, project_packs
 from gamelake.present.pages import STATIC, NavLink, Pages, Statics
-from gamelake.web import datasets, home, query, reference, run_pages
+from gamelake.web import datasets, home, query, ready, reference, run_pages
 from gamelake.web.queries import Queries
 
 if TYPE_CHECKING:
@@ -60,10 +60,11 @@ def create_app(
     app.state.limits = limits or HttpLimits()
     app.state.queries = Queries(project, app.state.limits)
     app.state.streams = Streams(app.state.limits.max_streams)
+    app.state.readiness = ready.Readiness()
     app.state.panels = [link.panel for pack in chosen for link in pack.pages if link.panel]
     app.state.pages = _pages(project, chosen)
     install_border(app, page=problem_page, limits=app.state.limits, hosts=hosts)
-    for module in (home, datasets, run_pages, query, reference):
+    for module in (home, datasets, run_pages, query, ready, reference):
         app.include_router(module.router)
     for pack in chosen:
         for target in pack.routers:

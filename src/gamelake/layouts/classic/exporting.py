@@ -19,6 +19,21 @@ FOLDERS = {Layer.BRONZE: "etl", Layer.SILVER: "std", Layer.GOLD: "cons"}
 GROUP = "re-standardization"
 
 
+ENGINE = """#!/usr/bin/env python3
+\"\"\"Runs one job as the older engine was called: python etl_engine.py --layout FILE --vars "logDate=2024-12-29".\"\"\"
+
+import os
+import sys
+from pathlib import Path
+
+from gamelake.cli.main import main
+
+os.environ.setdefault("GAMELAKE_PROJECT", str(Path(__file__).resolve().parent / {project!r}))
+main(["etl", *sys.argv[1:]])
+"""
+"""`etl_engine.py` of an exported tree; `project` is the way from there to the project."""
+
+
 def export_layout(
     name: DatasetName,
     document: LayoutDocument,
@@ -59,7 +74,12 @@ def _json(name: DatasetName, document: LayoutDocument, front: FrontMatter, templ
     if output.grain:
         target["tableKey"] = list(output.grain)
     made["outputs"] = [target]
-    made[OWN_KEY] = {"name": name.name, "folder": name.layer.value, "layout": _plain(front.data)}
+    made[OWN_KEY] = {
+        "pack": name.pack,
+        "name": name.name,
+        "folder": name.layer.value,
+        "layout": _plain(front.data),
+    }
     return json.dumps(made, indent=2, ensure_ascii=False, default=str) + "\n"
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OWN_KEY = "gamelake"
 """Key of an exported layout that holds what the older form has no words for."""
-_LAKE_PATH = re.compile(
+LAKE_PATH = re.compile(
     r"\{lake\}/(?P<pack>[a-z]\w*)/(?P<layer>[a-z]+)/(?P<name>[a-z]\w*)"
     r"(?:/\{(?P<variable>\w+)(?:\((?P<first>-?\d+)\s*,\s*(?P<last>-?\d+)\))?\})?/?"
 )
@@ -172,7 +172,7 @@ class _Importer:
     def _file(self, path: str, source: dict[str, Any]) -> dict[str, Any]:
         plain: dict[str, Any] = {"type": "file"}
         plain |= {key: source[key] for key in ("path", "format") if key in source}
-        found = _LAKE_PATH.fullmatch(path)
+        found = LAKE_PATH.fullmatch(path)
         if found is None:
             return plain
         try:
@@ -189,7 +189,7 @@ class _Importer:
 
     def _output(self, output: dict[str, Any]) -> dict[str, Any]:
         made: dict[str, Any] = {key: output[key] for key in ("connection", "table") if key in output}
-        if output.get("type") == "file" and not _LAKE_PATH.fullmatch(str(output.get("path", ""))):
+        if output.get("type") == "file" and not LAKE_PATH.fullmatch(str(output.get("path", ""))):
             made["type"] = "file"
             made |= {key: output[key] for key in ("path", "format") if key in output}
         self._slice = self._sliced(output)
@@ -214,7 +214,7 @@ class _Importer:
         condition = str(output.get("deleteCondition") or "")
         found = [_CONDITION.fullmatch(part) for part in re.split(r"\band\b", condition, flags=re.IGNORECASE)]
         if not condition:
-            path = _LAKE_PATH.fullmatch(str(output.get("path", "")))
+            path = LAKE_PATH.fullmatch(str(output.get("path", "")))
             if path and path["variable"]:
                 ours = (
                     f"the path is cut by `{path['variable']}`: write `slice: {{column: {path['variable']}}}`"

@@ -1,0 +1,116 @@
+"""The slices that others are made from, step by step back to the sources."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from gamelake.model.slices import Slice
+from gamelake.model.steps import FoldStep, SqlStep
+from gamelake.pipeline.check_fit import judged_against
+from gamelake.pipeline.reach import Reach, apart, date_columns, shifted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gamelake.model.steps import Step
+    from gamelake.pipeline.graph import Graph
+
+
+@dataclass(frozen=True)
+class Window:
+    """Slices that hold these values, and a day from `first` (empty = the earliest) to `last`."""
+
+    values: Slice = field(default_factory=Slice)
+    day: str = ""  # the date column, empty when any day will do
+    first: str = ""
+    last: str = ""
+
+    def holds(self, part: Slice) -> bool:
+        """True when the slice lies in the window.
+
+        >>> window = Window(Slice.of(team="a"), "day", "", "2026-01-02")
+        >>> window.holds(Slice.of(day="2026-01-01", team="a")), window.holds(Slice.of(day="2026-01-03", team="a"))
+        (True, False)
+        """
+        value = part.as_dict().get(self.day)
+        return self.values.agrees_with(part) and (value is None or self.first <= value <= self.last)
+
+    def since_ever(self, day: str) -> Window:
+        """The window with all days before it, along a date column."""
+        wide = self._along(day)
+        return replace(wide, first="") if wide.day == day else wide
+
+    def through(self, reach: Reach) -> Window:
+        """The slices of an input that slices of this window are made from."""
+        wide = self._along(reach.day) if reach.day else self
+        if wide.day not in reach.shared:
+            return Window(wide.values.project(reach.shared))
+        first = wide.first
+        if first and wide.day == reach.day:
+            first = _earlier(wide.day, first, reach.reading.lookback)
+        return Window(wide.values.project(reach.shared), wide.day, first, wide.last)
+
+    def _along(self, day: str) -> Window:
+        """The same window, told as days of that column where it says one."""
+        if day not in self.values.as_dict():
+            return self
+        values, one = apart(self.values, day)
+        return Window(values, day, one, one)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Slices of one step."""
+
+    windows: frozenset[Window]
+
+    def holds(self, part: Slice) -> bool:
+        """True when the slice lies in one of them."""
+        return any(window.holds(part) for window in self.windows)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Some slices of some steps, and all they are made from."""
+
+    by_step: Mapping[str, Windows]
+
+    @classmethod
+    def of(cls, graph: Graph, names: Iterable[str], parts: Sequence[Slice]) -> Needs:
+        """What these slices of these steps need; where a step carries state, every slice before them too."""
+        found: dict[str, set[Window]] = defaultdict(set)
+        asked = set(names)
+        for name in asked:
+            columns = graph.steps[name].outputs[0].slice_columns
+            found[name] = {Window(part.project(columns)) for part in parts or (Slice(),)}
+        for name in reversed(list(graph.steps)):  # who reads comes before what it reads
+            step = graph.steps[name]
+            if name not in found:
+                continue
+            if isinstance(step, SqlStep) and step.carries:
+                day = date_columns(step.outputs[0], step.outputs[0].slice_columns)[0]
+                found[name] = {window.since_ever(day) for window in found[name]}
+            if isinstance(step, FoldStep) and name in asked:
+                continue  # of its deltas only those asked for; the others count as they are
+            for producer, windows in _read(step, graph, found[name]):
+                found[producer] |= windows
+        return cls({name: Windows(frozenset(windows)) for name, windows in found.items()})
+
+
+def _read(step: Step, graph: Graph, windows: Iterable[Window]) -> Iterable[tuple[str, set[Window]]]:
+    """The steps that write what a step or a check of its rows reads, and which of their slices."""
+    for view in step.inputs:
+        reach = Reach.of(step, view, graph.outputs)
+        yield graph.producers[reach.dataset], {window.through(reach) for window in windows}
+    for dataset in judged_against(step.outputs):
+        columns = tuple(
+            name for name in step.outputs[0].slice_columns if name in graph.outputs[dataset].slice_columns
+        )
+        reach = Reach(dataset, dataset, columns, None)
+        yield graph.producers[dataset], {window.through(reach) for window in windows}
+
+
+def _earlier(column: str, day: str, back: int) -> str:
+    return shifted(Slice(((column, day),)), column, back).as_dict()[column]
