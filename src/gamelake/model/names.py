@@ -67,4 +67,5 @@ def moved_path(lake: str, dataset: str, recorded: str) -> str:
     if recorded.startswith(f"{lake}{home}"):
         return recorded
     _, found, rest = recorded.rpartition(home)
-    return f"{lake}{home}{rest}" if found else recorded
+    is_ours = found and rest.startswith(("data/", "metadata/"))  # files of others are read where they are
+    return f"{lake}{home}{rest}" if is_ours else recorded

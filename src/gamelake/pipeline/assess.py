@@ -20,6 +20,7 @@ from gamelake.pipeline.freshness import (
     why_stale,
 )
 from gamelake.pipeline.known import Known
+from gamelake.pipeline.needed import Needed
 from gamelake.pipeline.needs import Needs, Windows
 from gamelake.pipeline.span import Span
 
@@ -31,10 +32,13 @@ if TYPE_CHECKING:
     from gamelake.model.steps import Step
     from gamelake.pipeline.project import Project
 
-    Wanted = Sequence[Slice] | Span | Needs | None
+    Wanted = Sequence[Slice] | Span | Needed | Needs | None
     """Slices asked for; None asks for all."""
-    OfStep = Sequence[Slice] | Span | Windows | None
+    OfStep = Sequence[Slice] | Span | Windows | Needed | None
     """Slices asked for of one step."""
+
+
+_GONE = "gone"
 
 
 class PlanState(StrEnum):
@@ -123,7 +127,10 @@ def survey(project: Project, step: Step, *, force: bool = False, known: Known | 
     previous = {str(output.dataset): known.current(str(output.dataset)) for output in step.outputs}
     index = InputIndex(step, project.graph.outputs, known)
     judge = Judge(step, index, previous, known, force)
-    items = tuple(judge.items(index.candidates()))
+    parts: Sequence[Slice] = index.candidates()
+    if judge.listing is not None:
+        parts = sorted({*judge.listing, *previous[str(step.outputs[0].dataset)]})
+    items = tuple(judge.items(parts))
     return Assessment(items, index, previous, judge)
 
 
@@ -184,7 +191,7 @@ def chosen(part: Slice, slices: OfStep) -> bool:
     """True when a slice is meant by one of those asked for; None asks for all."""
     if slices is None:
         return True
-    if isinstance(slices, (Span, Windows)):
+    if isinstance(slices, (Span, Windows, Needed)):
         return slices.holds(part)
     return any(part.is_meant_by(wanted) for wanted in slices)
 
@@ -257,6 +264,8 @@ class Judge:
             reads = versions_read(self.index.all_feeding(part))
             reason = why_stale(self.step, was, would, read.get(part, {}), reads, self.known.is_equal)
             restates = (was.code, was.schema) != (would.code, would.schema)
+            if self.listing is not None and part not in self.listing:
+                reason = "its files are gone"
             changes[part] = _Change(reason or "fingerprint changed", restates)
         return changes
 
@@ -271,6 +280,8 @@ class Judge:
 
     def _inputs(self, part: Slice) -> str:
         """Fingerprint of the rows the slice would be made from."""
+        if self.listing is not None:
+            return self.listing.get(part, _GONE)
         if self._outside:
             return self._outside
         if self.index.own is not None:  # the slice before may come out different while the step runs
@@ -283,6 +294,13 @@ class Judge:
     @cached_property
     def _hashes(self) -> dict[Slice, str]:
         return self.known.hashes(self.index.reaches.values())
+
+    @cached_property
+    def listing(self) -> Mapping[Slice, str] | None:
+        """Slices of another system and their versions; None for steps without any of their own."""
+        if not isinstance(self.step, PythonStep) or self.step.listing is None:
+            return None
+        return self.step.listing()
 
     @cached_property
     def _outside(self) -> str:

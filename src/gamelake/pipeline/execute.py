@@ -128,6 +128,7 @@ def execute(
     cancel = cancel or Cancel()
     recovered = len(recover(project))
     lineage = LineageLog(project, run_id, listener)
+    names = project.graph.select(request.targets, alone=request.alone)
     scope = RunScope(
         project,
         project.sql_engine(request.engine),
@@ -135,11 +136,11 @@ def execute(
         Reporter(project.ledger, project.clock, run_id, lineage),
         cancel,
         forced=frozenset(forced_steps(project, request.targets, force=request.force)),
+        names=frozenset(names),
         slices=request.wanted(project.graph),
         gaps=request.gaps,
         at_once=request.at_once,
     )
-    names = project.graph.select(request.targets, alone=request.alone)
     try:
         steps, error = _Schedule(scope, names).run()
     except BaseException as err:

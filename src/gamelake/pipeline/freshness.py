@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.layouts.fingerprint import fingerprint
 from gamelake.model.slices import Slice
-from gamelake.model.steps import PREVIOUS, FoldStep, SqlStep
+from gamelake.model.steps import PREVIOUS, FoldStep, PythonStep, SqlStep
 from gamelake.pipeline.reach import Reach, apart, date_columns
 
 if TYPE_CHECKING:
@@ -84,10 +84,14 @@ class InputIndex:
         """Output slices that some input with all their columns has, in order; without inputs the one there is."""
         if not self.reaches and not self.columns:
             return [Slice()]
-        whole = [self._by_key[view] for view, reach in self.reaches.items() if reach.shared == self.columns]
-        first, others = whole[0], whole[1:]
-        more = {part for other in others for part in other if part not in first}
-        return sorted([*first, *more]) if more else list(first)
+        found = [
+            self._by_key[view] if reach.namesake else [reach.back(key) for key in self._by_key[view]]
+            for view, reach in self.reaches.items()
+            if reach.whole
+        ]
+        first, others = list(found[0]) if found else [], found[1:]
+        more = {part for other in others for part in other}.difference(first) if others else ()
+        return sorted([*first, *more]) if more else first
 
     def gaps(self, parts: Iterable[Slice]) -> dict[Slice, tuple[str, Slice]]:
         """Output slices that miss an input: its dataset, and the cut slice of it that nobody has published."""
@@ -181,7 +185,8 @@ def why_stale(
         reasons.append("schema changed")
     if before.inputs != now.inputs:
         changes = _input_changes(read_before, read, is_equal)
-        reasons.append(_first_of(changes) or "inputs changed")
+        listed = isinstance(step, PythonStep) and step.listing is not None
+        reasons.append(_first_of(changes) or ("its files changed" if listed else "inputs changed"))
     return "; ".join(reasons) or None
 
 

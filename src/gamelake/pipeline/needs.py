@@ -44,13 +44,17 @@ class Window:
 
     def through(self, reach: Reach) -> Window:
         """The slices of an input that slices of this window are made from."""
-        wide = self._along(reach.day) if reach.day else self
-        if wide.day not in reach.shared:
-            return Window(wide.values.project(reach.shared))
-        first = wide.first
-        if first and wide.day == reach.day:
-            first = _earlier(wide.day, first, reach.reading.lookback)
-        return Window(wide.values.project(reach.shared), wide.day, first, wide.last)
+        theirs = {ours: name for name, ours in reach.pairs}
+        counted = next((ours for name, ours in reach.pairs if name == reach.day), "")
+        wide = self._along(counted) if counted else self
+        values = reach.key(wide.values.project(theirs))
+        if wide.day not in theirs:
+            return Window(values)
+        day, first, last = theirs[wide.day], wide.first, wide.last
+        if day == reach.day:
+            first = first and _moved(day, first, -reach.reading.lookback)
+            last = last and _moved(day, last, reach.reading.lookahead)
+        return Window(values, day, first, last)
 
     def _along(self, day: str) -> Window:
         """The same window, told as days of that column where it says one."""
@@ -108,9 +112,9 @@ def _read(step: Step, graph: Graph, windows: Iterable[Window]) -> Iterable[tuple
         columns = tuple(
             name for name in step.outputs[0].slice_columns if name in graph.outputs[dataset].slice_columns
         )
-        reach = Reach(dataset, dataset, columns, None)
+        reach = Reach(dataset, dataset, tuple((name, name) for name in columns), None)
         yield graph.producers[dataset], {window.through(reach) for window in windows}
 
 
-def _earlier(column: str, day: str, back: int) -> str:
-    return shifted(Slice(((column, day),)), column, back).as_dict()[column]
+def _moved(column: str, day: str, days: int) -> str:
+    return shifted(Slice(((column, day),)), column, days).as_dict()[column]

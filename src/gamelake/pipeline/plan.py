@@ -12,6 +12,7 @@ from gamelake.model.schema import ColumnType
 from gamelake.model.steps import SqlStep
 from gamelake.pipeline.assess import PlanItem, PlanState, settled, survey
 from gamelake.pipeline.known import Known
+from gamelake.pipeline.needed import Needed, needed_of
 from gamelake.pipeline.needs import Needs
 from gamelake.pipeline.reach import date_columns
 from gamelake.pipeline.span import Span
@@ -142,7 +143,7 @@ def selected(
     refuse_unset(project.graph.steps[name] for name in names)
     outputs = [project.graph.steps[name].outputs[0] for name in names]  # all of a step are sliced alike
     known = {column: output.schema[column].type for output in outputs for column in output.slice_columns}
-    parts = () if slices is None or isinstance(slices, (Span, Needs)) else slices
+    parts = () if slices is None or isinstance(slices, (Span, Needed, Needs)) else slices
     asked = [pair for part in parts for pair in part.keys]
     for column, _ in asked:
         if column not in known:
@@ -190,6 +191,7 @@ class _Foresight:
         self, project: Project, steps: Sequence[Step], forced: set[str], slices: Wanted, *, gaps: bool
     ) -> None:
         self._project = project
+        self._names = frozenset(step.name for step in steps)
         self._forced = forced
         self._slices = slices
         self._gaps = gaps
@@ -206,12 +208,13 @@ class _Foresight:
         by_slice = {item.slice: item for item in found.items}
         for part, reason in _depending(by_slice, feeds).items():
             by_slice[part] = by_slice[part]._replace(state=PlanState.DEPENDS, reason=reason)
-        by_slice |= self._to_come(step, self._waiting_for(step, found, feeds, by_slice), feeds)
+        by_slice |= self._to_come(step, self._waiting_for(found, feeds, by_slice), feeds)
         if found.index.own is not None:
             by_slice = {**self._unasked_before(step, found.index), **by_slice}
         in_order = by_slice if len(by_slice) == len(found.items) else sorted(by_slice)
         ordered = [by_slice[part] for part in in_order]
-        items = list(settled(found, ordered, self._slices, gaps=self._gaps))
+        slices = needed_of(self._project.graph, step, self._slices, self._names)
+        items = list(settled(found, ordered, slices, gaps=self._gaps))
         moving = [item.slice for item in items if item.moves]
         self._pending |= {str(output.dataset): moving for output in step.outputs}
         if self._slices is not None:
@@ -223,8 +226,10 @@ class _Foresight:
 
     def _unasked_before(self, step: Step, index: InputIndex) -> dict[Slice, PlanItem]:
         """Slices there would be if everything ran: one that carries state must not be built before them."""
-        reaches = [reach for reach in index.reaches.values() if reach.shared == index.columns]
-        parts = {reach.cut(part) for reach in reaches for part in self._unasked.get(reach.dataset, ())}
+        reaches = [reach for reach in index.reaches.values() if reach.whole]
+        parts = {
+            reach.back(reach.cut(part)) for reach in reaches for part in self._unasked.get(reach.dataset, ())
+        }
         return {part: PlanItem(step.name, part, PlanState.MISSING, "not asked for") for part in parts}
 
     def _feed(self, reach: Reach) -> _Feed:
@@ -237,7 +242,7 @@ class _Foresight:
         return _Feed(reach, coming.pending, coming.there, reach.first_days(coming.there))
 
     def _waiting_for(
-        self, step: Step, found: Assessment, feeds: Sequence[_Feed], by_slice: Mapping[Slice, PlanItem]
+        self, found: Assessment, feeds: Sequence[_Feed], by_slice: Mapping[Slice, PlanItem]
     ) -> dict[Slice, str]:
         """Output slices that may come with those of the inputs, and the step they wait for."""
         producers = self._project.graph.producers
@@ -245,11 +250,11 @@ class _Foresight:
         gaps = found.index.gaps(waiting) if waiting else {}
         causes = {part: producers[dataset] for part, (dataset, _) in gaps.items()}
         for feed in feeds:
-            if feed.reach.shared == step.outputs[0].slice_columns:
+            if feed.reach.whole:
                 cause = producers[feed.reach.dataset]
-                new = feed.pending.keys() - by_slice.keys() if by_slice else feed.pending
-                causes |= dict.fromkeys(new, cause)
-                causes |= dict.fromkeys(gaps.keys() & feed.pending.keys(), cause)
+                coming = dict.fromkeys(map(feed.reach.back, feed.pending), cause)
+                causes |= {part: cause for part in coming if part not in by_slice}
+                causes |= {part: cause for part in gaps if part in coming}
         return causes
 
     def _to_come(
