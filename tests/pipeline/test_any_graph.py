@@ -6,14 +6,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gamelake import failpoints
 from gamelake.errors import ConflictError
 from gamelake.jobs.local import run_now
 from gamelake.pipeline.execute import RunRequest
 from gamelake.pipeline.plan import plan
+from lives import LIVES, DiedError, die_at
 from modes_project import create, five_days, import_days, open_modes, write
 
 DAYS = sorted(five_days())
@@ -51,42 +51,16 @@ ACTION = st.one_of(
     st.tuples(st.just("run")),
     st.tuples(st.just("die"), st.integers(1, 80)),
 )
-SETTINGS = settings(
-    max_examples=4,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 
-class DiedError(BaseException):
-    """Stands for SIGKILL inside one process: passes every `except Exception`."""
-
-
-def die_at(monkeypatch: pytest.MonkeyPatch, number: int | None) -> None:
-    """Raise at the n-th failpoint from now; None = never."""
-    left = [number]
-
-    def hit(_name: str) -> None:
-        if left[0] is None:
-            return
-        left[0] -= 1
-        if left[0] <= 0:
-            left[0] = None
-            raise DiedError
-
-    monkeypatch.setattr(failpoints, "hit", hit)
-
-
-@SETTINGS
+@settings(LIVES, max_examples=4)
 @given(NODES, LEAVES, st.lists(ACTION, min_size=3, max_size=5))
 def test_any_graph_ends_as_a_build_from_scratch(monkeypatch, nodes, leaves, actions) -> None:
     check(monkeypatch, nodes, leaves, actions)
 
 
 @pytest.mark.chaos
-@settings(SETTINGS, max_examples=100, derandomize=False)
+@settings(LIVES, max_examples=100, derandomize=False)
 @given(
     st.lists(st.tuples(st.sampled_from(sorted(SLICED)), st.integers(0, 5)), min_size=1, max_size=5),
     st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.integers(0, 5)), min_size=1, max_size=4),

@@ -6,13 +6,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gamelake import failpoints
 from gamelake.jobs.local import run_now
 from gamelake.pipeline.execute import RunRequest
 from gamelake.pipeline.plan import plan
+from lives import LIVES, DiedError, die_at
 from sample_project import DAILY, contents, create, import_scores, open_sample, some_rows
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
@@ -31,42 +31,14 @@ ACTION = st.one_of(
 )
 
 
-class DiedError(BaseException):
-    """Stands for SIGKILL inside one process: passes every `except Exception`."""
-
-
-def die_at(monkeypatch: pytest.MonkeyPatch, number: int | None) -> None:
-    """Raise at the n-th failpoint from now; None = never."""
-    left = [number]
-
-    def hit(_name: str) -> None:
-        if left[0] is None:
-            return
-        left[0] -= 1
-        if left[0] <= 0:
-            left[0] = None
-            raise DiedError
-
-    monkeypatch.setattr(failpoints, "hit", hit)
-
-
-SETTINGS = settings(
-    max_examples=3,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
-
-@SETTINGS
+@LIVES
 @given(st.lists(ACTION, min_size=4, max_size=7))
 def test_any_history_ends_as_a_build_from_scratch(monkeypatch, actions) -> None:
     check(monkeypatch, actions)
 
 
 @pytest.mark.chaos
-@settings(SETTINGS, max_examples=200, derandomize=False)
+@settings(LIVES, max_examples=200, derandomize=False)
 @given(st.lists(ACTION, min_size=4, max_size=30))
 def test_any_long_history_ends_as_a_build_from_scratch(monkeypatch, actions) -> None:
     check(monkeypatch, actions)

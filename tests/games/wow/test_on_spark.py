@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from gamelake.errors import LayoutError
 from gamelake.jobs.local import run_now
 from gamelake.pipeline.execute import RunRequest
 from games.wow.raid_logs import GOLD, gold_of_logs, raid_project, second_recorder, simulated, write
-from lake_world import finish, start
+from lake_world import finish, start, wait_until
 
 GOLD_TARGETS = tuple(f"wow.gold.{name}" for name in GOLD)
 
@@ -70,21 +71,49 @@ def refine_on_spark_and_die(folder: str, failpoint: str) -> None:
         run_now(raids.project, RunRequest(GOLD_TARGETS, engine="spark"))
 
 
-def test_a_run_killed_in_the_middle_goes_on(spark_options, tmp_path) -> None:
+@pytest.fixture
+def silver(spark_options, tmp_path) -> Path:
+    """Folder of a project whose gold is missing."""
     log = write(tmp_path, "log.txt", season())
     with raid_project(tmp_path) as raids:
         raids.take(log)
         run_now(raids.project, RunRequest(("silver",)))
-    child = start(refine_on_spark_and_die, str(tmp_path), "publish.after_stage:4")
-    assert finish(child, 180) == -9
+    return tmp_path
 
-    with raid_project(tmp_path) as raids:
+
+def check_goes_on(folder: Path) -> None:
+    """The next run ends with the right rows, and nothing of the dead one's writing lies about."""
+    with raid_project(folder) as raids:
         result = run_now(raids.project, RunRequest(GOLD_TARGETS, engine="spark"))
 
         assert result.state.value == "succeeded", result.error
-        assert raids.gold() == gold_of_logs(log)
-        left = [path for path in tmp_path.rglob(".*.spark") if path.is_dir()]
-        assert left == []
+        assert raids.gold() == gold_of_logs(folder / "log.txt")
+        assert unfinished(folder) == []
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """Folders that Spark is writing to."""
+    return [path for path in folder.rglob(".*.spark") if path.is_dir()]
+
+
+def test_a_run_killed_in_the_middle_goes_on(silver) -> None:
+    child = start(refine_on_spark_and_die, str(silver), "publish.after_stage:4")
+    assert finish(child, 180) == -9
+
+    check_goes_on(silver)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("moment", [0.0, 0.05, 0.2])
+def test_a_run_killed_while_spark_writes_goes_on(silver, moment) -> None:
+    never = ""
+    child = start(refine_on_spark_and_die, str(silver), never)
+    wait_until(lambda: unfinished(silver), 180)
+    time.sleep(moment)
+    child.kill()
+    assert finish(child) == -9
+
+    check_goes_on(silver)
 
 
 def test_a_layout_that_is_not_portable_names_its_line(tmp_path) -> None:
