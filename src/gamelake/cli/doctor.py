@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gamelake import __version__
-from gamelake.connections import PostgresConnection
+from gamelake.connections import FileConnection
 from gamelake.errors import GamelakeError, OperatorError
 from gamelake.packs import broken_packs, load_packs
 from gamelake.present import formats
@@ -228,11 +228,8 @@ def remotes(settings: Settings) -> Iterator[Finding]:
 
 def _answer(targets: Targets, name: str) -> str:
     """What a connection says when it is asked; raises when it does not."""
-    connection = targets.connection(name)
-    if isinstance(connection, PostgresConnection):
-        from gamelake.stores.postgres_link import ping
-
-        return f"Postgres {ping(connection)}, {connection.where}"
+    if not isinstance(targets.connection(name), FileConnection):
+        return targets.ping(name)
     folder = targets.folder(name)
     there = folder.children(folder.root)
     if there is None:

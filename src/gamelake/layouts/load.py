@@ -315,7 +315,11 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         else None,
     )
     bindings = {variable: column for column, variable in declared.slice.items()}
-    sources = {source.name: source.source for source in document.inputs if source.source is not None}
+    sources = {
+        declared_input.name: replace(made, place=_source_place(declared_input, index, front, file))
+        for index, declared_input in enumerate(document.inputs)
+        if (made := declared_input.source) is not None
+    }
     inputs = {
         i.name: sources[i.name].dataset if i.name in sources else DatasetName.parse(i.dataset or "")
         for i in document.inputs
@@ -347,6 +351,13 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         carries=document.carries,
         sources=sources,
     )
+
+
+def _source_place(source: InputDocument, index: int, front: FrontMatter, file: str) -> Place:
+    """Where the table, or the query, of an input stands."""
+    key = next((key for key in ("query", "path") if getattr(source, key) is not None), "table")
+    path = ("inputSources", index, key)
+    return Place(file, front.line_of(path), dotted(path))
 
 
 def _pass_through(view: str, output: OutputDocument) -> str:

@@ -138,6 +138,7 @@ class SourceInput:
     refresh: Refresh = Refresh.RUN
     version_query: str = ""
     may_lack: bool = False  # a folder that is not there holds nothing, instead of being an error
+    place: Place = field(default=Place(), compare=False, repr=False)  # of the table's name, or of the SQL
 
     @property
     def dataset(self) -> DatasetName:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from gamelake.errors import LayoutError, Place
 from gamelake.layouts.fingerprint import fingerprint
 from gamelake.model.schema import Schema
 from gamelake.model.slices import Slice
-from gamelake.model.steps import FileInput, Mode, OnEmpty, Output, PythonStep, Refresh, SqlStep, TableInput
+from gamelake.model.steps import (
+    FileInput,
+    Mode,
+    OnEmpty,
+    Output,
+    PythonStep,
+    QueryInput,
+    Refresh,
+    SqlStep,
+    TableInput,
+)
 from gamelake.pipeline.files import file_step, read_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from gamelake.model.schema import Column
     from gamelake.model.steps import Source, SourceInput, Step, StepContext
     from gamelake.pipeline.targets import Targets
-    from gamelake.stores.postgres_source import PostgresSource
 
 
 def reading_steps(members: Iterable[Step | Source], targets: Targets) -> list[PythonStep]:
@@ -50,7 +61,7 @@ def _refuse_unfit(source: SourceInput, targets: Targets) -> None:
     if isinstance(source.read, FileInput):
         targets.folder(source.read.connection)
     else:
-        targets.store(source.read.connection)
+        targets.source(source.read.connection)
 
 
 def _together(one: SourceInput, other: SourceInput, place: Place) -> SourceInput:
@@ -83,7 +94,8 @@ def _step(source: SourceInput, targets: Targets) -> PythonStep:
     )
 
     def version() -> str:
-        return targets.source(read.connection).version(source.version_query)
+        with told_of(source):
+            return targets.source(read.connection).version(source)
 
     return PythonStep(
         name=str(source.dataset),
@@ -98,6 +110,37 @@ def _step(source: SourceInput, targets: Targets) -> PythonStep:
 
 
 def _read(source: SourceInput, targets: Targets, context: StepContext) -> None:
-    found: PostgresSource = targets.source(source.read.connection)
-    files = found.read(source, context.scratch())
+    with told_of(source):
+        found = targets.source(source.read.connection)
+        files = found.read(source, context.scratch(), _Counter(context))
     context.write(str(source.dataset), Slice(), read_parquet(files))
+
+
+class _Counter:
+    """Reports rows as they come, from several threads; where a cancelled run stops."""
+
+    def __init__(self, context: StepContext) -> None:
+        self._context = context
+        self._lock = Lock()
+        self._rows = 0
+
+    def __call__(self, rows: int) -> None:
+        with self._lock:
+            self._rows += rows
+            self._context.progress(self._rows, self._rows)
+
+
+@contextmanager
+def told_of(source: SourceInput) -> Iterator[None]:
+    """Mistakes of a table's name or of a query get the place of the layout that has them."""
+    try:
+        yield
+    except LayoutError as err:
+        at, line = err.at or Place(), source.place.line
+        problem = err.problem
+        if at.line is not None and at.line > 1 and isinstance(source.read, QueryInput):
+            problem += f" (line {at.line - 1} of the query)"  # it is sent with one line before it
+        key = source.place.key
+        if at.key is not None and not at.key.startswith("connections."):
+            key = f"{(key or '').rpartition('.')[0]}.{at.key}".lstrip(".")
+        raise LayoutError(problem, Place(source.place.file, line, key), err.hint) from err

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from gamelake.connections import FileConnection, PostgresConnection
+from gamelake.connections import FileConnection, PostgresConnection, TrinoConnection
 from gamelake.errors import GamelakeError, LayoutError, Place
 from gamelake.model.publish import Receipt
 from gamelake.stores.base import lease_name
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from gamelake.settings import Settings
     from gamelake.stores.file_system import FileSystem
     from gamelake.stores.postgres import PostgresStore
-    from gamelake.stores.postgres_source import PostgresSource
     from gamelake.stores.remote import Remote
+    from gamelake.stores.source import SourceReader
 
 _BATCH_SLICES = 64
 _COMMIT_WAIT = 120.0  # seconds in the queue for a table before giving up
@@ -99,15 +99,34 @@ class Targets:
             raise LayoutError(problem, hint='files are read from a connection with `kind = "file"`')
         return FileSystem(found, self._settings.root, self.remote(found.name))
 
-    def source(self, connection: str) -> PostgresSource:
+    def source(self, connection: str) -> SourceReader:
         """What reads tables and queries behind a connection."""
+        found, remote = self.connection(connection), self.remote(connection)
+        if isinstance(found, TrinoConnection):
+            from gamelake.stores.trino_source import TrinoSource
+
+            return TrinoSource(found, remote)
+        if not isinstance(found, PostgresConnection):
+            problem = f"the connection `{connection}` is of the kind `{found.kind}`, which holds no tables"
+            raise LayoutError(problem, hint="tables and queries need a database")
         from gamelake.stores.postgres_link import driver
 
         driver()
         from gamelake.stores.postgres_source import PostgresSource
 
-        store = self.store(connection)
-        return PostgresSource(store.connection, store.remote)
+        return PostgresSource(found, remote)
+
+    def ping(self, connection: str) -> str:
+        """What answers behind a connection, in a few words; raises what reaching it raises."""
+        found = self.connection(connection)
+        if isinstance(found, TrinoConnection):
+            from gamelake.stores import trino_link
+
+            return f"Trino {trino_link.ping(found)}, {found.where}"
+        assert isinstance(found, PostgresConnection)
+        from gamelake.stores import postgres_link
+
+        return f"Postgres {postgres_link.ping(found)}, {found.where}"
 
     def remote(self, connection: str) -> Remote:
         """The retry policy of a store; its breaker is the same for all processes of the project."""
@@ -207,11 +226,9 @@ def refuse_unknown_connections(settings: Settings, outputs: Iterable[Output]) ->
             continue
         place = Place(key=f"{output.dataset}.connection")
         try:
-            target = settings.connection(output.target.connection)
-            if not isinstance(target, PostgresConnection):
-                problem = (
-                    f"`{output.target.connection}` is of the kind `{target.kind}`, which holds no tables"
-                )
+            found = settings.connection(output.target.connection)
+            if not isinstance(found, PostgresConnection):
+                problem = f"`{found.name}` is of the kind `{found.kind}`, which is only read from"
                 errors.append(LayoutError(problem, place, "publish to a connection of the kind `postgres`"))
         except LayoutError as error:
             errors.append(LayoutError(error.problem, place, error.hint))
