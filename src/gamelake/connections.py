@@ -153,6 +153,7 @@ class IcebergConnection(_Connection):
     kind: Literal["iceberg"]
     catalog: Literal["rest", "sql"] = "rest"
     uri: str = Field(min_length=1)
+    catalog_name: str | None = None  # as a `sql` catalogue calls itself; else the connection's name
     warehouse: str | None = None
     properties: dict[str, str] = Field(default_factory=dict)  # pyiceberg's: `s3.endpoint`, `s3.region`, …
 

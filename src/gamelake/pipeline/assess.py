@@ -125,24 +125,38 @@ def assess(
 
     `gaps` leaves alone what is stale only because the step itself changed.
     """
-    found = survey(project, step, force=force, known=known)
+    found = survey(project, step, force=force, known=known, slices=slices)
     return replace(found, items=settled(found, found.items, slices, gaps=gaps))
 
 
-def survey(project: Project, step: Step, *, force: bool = False, known: Known | None = None) -> Assessment:
-    """`assess` before anybody asked for some slices only, each slice looked at alone."""
+def survey(
+    project: Project,
+    step: Step,
+    *,
+    force: bool = False,
+    known: Known | None = None,
+    slices: Wanted = None,
+) -> Assessment:
+    """`assess` before anybody asked for some slices only, each slice looked at alone.
+
+    `slices` tells those that a source cannot list by itself; nothing else of it counts here.
+    """
     known = known or Known(project)
     inputs = {str(dataset): known.current(str(dataset)) for dataset in step.inputs.values()}
     previous = {str(output.dataset): known.current(str(output.dataset)) for output in step.outputs}
     index = InputIndex.build(step, project.graph.outputs, {**previous, **inputs})
     judge = Judge(step, index, previous, known, force)
     parts = (
-        sorted({*judge.listing, *previous[str(step.outputs[0].dataset)]})
+        sorted({*judge.listing, *previous[str(step.outputs[0].dataset)], *_named(slices)})
         if judge.listing is not None
         else None
     )
     items = tuple(judge.item(part) for part in (index.candidates() if parts is None else parts))
     return Assessment(items, index, previous, judge)
+
+
+def _named(slices: Wanted) -> frozenset[Slice]:
+    return slices.named if isinstance(slices, Needed) else frozenset()
 
 
 def settled(
@@ -251,8 +265,13 @@ class Judge:
 
     def _read_now(self, part: Slice) -> str:
         if self.listing is not None:
-            return self.listing.get(part, _GONE)
+            return self.listing.get(part, "" if self._is_told else _GONE)
         return self._outside or inputs_part(self.index.all_feeding(part))
+
+    @property
+    def _is_told(self) -> bool:
+        """True for a source that is told its slices, because it cannot list them."""
+        return isinstance(self.step, PythonStep) and self.step.usual is not None
 
     @cached_property
     def _outside(self) -> str:
@@ -262,8 +281,8 @@ class Judge:
         return fingerprint(self.step.outside())
 
     def _why(self, part: Slice, version: SliceVersion, now: Parts) -> str:
-        if self.listing is not None and part not in self.listing:
-            return "its files are gone"
+        if self.listing is not None and part not in self.listing and not self._is_told:
+            return "it is no longer there"
         read = versions_read(self.index.all_feeding(part))
         return why_stale(self.step, version, now, read, self.known.is_equal) or "fingerprint changed"
 

@@ -172,7 +172,8 @@ class _Foresight:
     def items(self, step: Step) -> list[PlanItem]:
         """Items of the next step in order; remembers them for those to come."""
         force = step.name in self._forced
-        found = survey(self._project, step, force=force, known=self._known)
+        slices = needed_of(self._project.graph, step, self._slices, self._names)
+        found = survey(self._project, step, force=force, known=self._known, slices=slices)
         feeds = [self._feed(reach) for reach in found.index.reaches.values()]
         by_slice = {item.slice: _depending(item, feeds) for item in found.items}
         for part, cause in self._coming(feeds).items():
@@ -187,7 +188,6 @@ class _Foresight:
         if found.index.own is not None:
             by_slice = {**self._unasked_before(step, found.index), **by_slice}
         ordered = [by_slice[part] for part in sorted(by_slice)]
-        slices = needed_of(self._project.graph, step, self._slices, self._names)
         items = list(settled(found, ordered, slices, gaps=self._gaps))
         moving = [item.slice for item in items if item.is_work or item.state is PlanState.DEPENDS]
         self._pending |= {str(output.dataset): moving for output in step.outputs}

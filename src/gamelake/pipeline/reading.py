@@ -8,8 +8,10 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from gamelake.connections import FileConnection, IcebergConnection
 from gamelake.errors import LayoutError, Place
 from gamelake.layouts.fingerprint import fingerprint
+from gamelake.layouts.paths import SLICE_TYPES
 from gamelake.model.schema import Schema
 from gamelake.model.slices import Slice
 from gamelake.model.steps import (
@@ -26,11 +28,14 @@ from gamelake.model.steps import (
 from gamelake.pipeline.files import file_step, read_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gamelake.model.schema import Column
     from gamelake.model.steps import Source, SourceInput, Step, StepContext
     from gamelake.pipeline.targets import Targets
+    from gamelake.stores.source import SourceReader
+
+_BATCH_ROWS = 100_000
 
 
 def reading_steps(members: Iterable[Step | Source], targets: Targets) -> list[PythonStep]:
@@ -57,17 +62,39 @@ def reading_steps(members: Iterable[Step | Source], targets: Targets) -> list[Py
 
 
 def _refuse_unfit(source: SourceInput, targets: Targets) -> None:
-    """LayoutError for a connection that the profile lacks, or that is of another kind."""
+    """LayoutError for a connection that the profile lacks, or that cannot give what is asked of it. Asks nobody."""
     if isinstance(source.read, FileInput):
         targets.folder(source.read.connection)
-    else:
-        targets.source(source.read.connection)
+        return
+    found = targets.connection(source.read.connection)
+    if isinstance(found, FileConnection):
+        problem = f"the connection `{found.name}` is of the kind `{found.kind}`, which holds no tables"
+        raise LayoutError(problem, hint="read it by an input of the type `file`")
+    if isinstance(found, IcebergConnection):
+        _refuse_of_iceberg(source)
+    if source.split and any(source.split.column == v.column and not v.is_answered for v in source.variables):
+        problem = f"`split` names `{source.split.column}`, which the query does not give"
+        raise LayoutError(problem, hint="split by a column of the query")
+
+
+def _refuse_of_iceberg(source: SourceInput) -> None:
+    if not isinstance(source.read, TableInput):
+        problem = "an Iceberg catalogue has tables, and runs no queries"
+        raise LayoutError(problem, hint="read a `table`, and filter in the layout's SQL")
+    if source.version_query:
+        problem = "an Iceberg table has versions of its own, its snapshots"
+        raise LayoutError(problem, hint="remove `refresh` and `version`")
+    if source.split is not None:
+        problem = "`split` does nothing for an Iceberg table: its files are read one after the other"
+        raise LayoutError(problem, hint="remove it; `slice` reads less")
 
 
 def _together(one: SourceInput, other: SourceInput, place: Place) -> SourceInput:
     lax = one.may_lack and other.may_lack
     if replace(one, schema=other.schema, may_lack=other.may_lack) != other:
-        problem = f"another layout reads `{one.dataset}` with another `split`, `refresh` or `version`"
+        problem = (
+            f"another layout reads `{one.dataset}` with another `split`, `refresh`, `version` or default"
+        )
         raise LayoutError(problem, place, "say the same in both")
     columns: dict[str, Column] = {column.name: column for column in one.schema.columns}
     for column in other.schema.columns:
@@ -84,18 +111,31 @@ def _step(source: SourceInput, targets: Targets) -> PythonStep:
     if isinstance(read, FileInput):
         return file_step(source, read, targets.folder(read.connection))
     about = read.table if isinstance(read, TableInput) else read.sql
+    tells_versions = isinstance(targets.connection(read.connection), IcebergConnection)
+    is_told = bool(source.variables) and not source.version_query
     output = Output(
         source.dataset,
         source.schema,
-        mode=Mode.SNAPSHOT_REPLACE,
-        on_empty=OnEmpty.CLEAR,
+        mode=Mode.REPLACE_SLICE if source.sliced else Mode.SNAPSHOT_REPLACE,
+        slice_columns=source.sliced,
+        on_empty=OnEmpty.FAIL if is_told and not source.may_lack else OnEmpty.CLEAR,
         allow_shrink=0.0,  # how large it is there is not ours to judge
         description=f"read from {read.connection}: {' '.join(about.split())[:200]}",
     )
+    refresh = source.refresh
+    if tells_versions and refresh is Refresh.RUN:
+        refresh = Refresh.VERSION
 
     def version() -> str:
         with told_of(source):
             return targets.source(read.connection).version(source)
+
+    def listing() -> Mapping[Slice, str]:
+        if is_told:
+            return {}
+        with told_of(source):
+            found = targets.source(read.connection).listing(source)
+        return found if refresh is Refresh.VERSION else dict.fromkeys(found, "")
 
     return PythonStep(
         name=str(source.dataset),
@@ -104,16 +144,67 @@ def _step(source: SourceInput, targets: Targets) -> PythonStep:
         version=fingerprint(repr(read)),
         run=partial(_read, source, targets),
         description=output.description,
-        refresh=source.refresh,
-        outside=version if source.refresh is Refresh.VERSION else None,
+        refresh=refresh,
+        outside=version if refresh is Refresh.VERSION and not source.sliced else None,
+        listing=listing if source.sliced else None,
+        usual=partial(_usual, source, targets) if is_told else None,
     )
 
 
+def _usual(source: SourceInput, targets: Targets) -> Slice:
+    """What a query is asked for where nobody says; LayoutError for a variable that only a person can give."""
+    from gamelake.layouts.variables import checked
+
+    values: dict[str, str] = {}
+    for variable in source.variables:
+        if not variable.default:
+            problem = f"the query needs `{variable.name}`, which has no default and was not given"
+            raise LayoutError(
+                problem, source.place, f"give it with `--var {variable.name}=…`, or write a `default`"
+            )
+        kind = SLICE_TYPES[source.schema[variable.column].type]
+        values[variable.column] = checked(variable.name, variable.default, kind, targets.today())
+    return Slice(tuple((name, values[name]) for name in source.sliced))
+
+
 def _read(source: SourceInput, targets: Targets, context: StepContext) -> None:
+    reader, tell = targets.source(source.read.connection), _Counter(context)
+    if not source.variables:
+        _read_together(source, reader, context, tell)
+        return
+    for number, part in enumerate(context.slices):
+        folder = context.scratch() / str(number)
+        folder.mkdir()
+        with told_of(source):
+            files = reader.read(source, folder, tell, (part,))
+        context.write(str(source.dataset), part, read_parquet(files))
+        context.finish(part)
+
+
+def _read_together(source: SourceInput, reader: SourceReader, context: StepContext, tell: _Counter) -> None:
+    """All slices of a batch by one query (or one for each part): the other system scans its table once for them."""
+    from gamelake.engines.duckdb import quoted, scan
+    from gamelake.layouts.template import literal
+
+    dataset = str(source.dataset)
     with told_of(source):
-        found = targets.source(source.read.connection)
-        files = found.read(source, context.scratch(), _Counter(context))
-    context.write(str(source.dataset), Slice(), read_parquet(files))
+        files = reader.read(source, context.scratch(), tell, context.slices if source.sliced else ())
+    if len(context.slices) == 1:
+        context.write(dataset, context.slices[0], read_parquet(files))
+        return
+    every = scan(source.schema, [str(file) for file in files])
+    for part in context.slices:
+        condition = " AND ".join(
+            f"{quoted(name)} = CAST({literal(value)} AS {source.schema[name].type.sql})"
+            for name, value in part.keys
+        )
+        rows = (
+            context.connection()
+            .sql(f"SELECT * FROM ({every}) WHERE {condition}")
+            .to_arrow_reader(_BATCH_ROWS)
+        )
+        context.write(dataset, part, rows)
+        context.finish(part)
 
 
 class _Counter:
@@ -136,6 +227,8 @@ def told_of(source: SourceInput) -> Iterator[None]:
     try:
         yield
     except LayoutError as err:
+        if err.at is not None and err.at.file is not None:
+            raise
         at, line = err.at or Place(), source.place.line
         problem = err.problem
         if at.line is not None and at.line > 1 and isinstance(source.read, QueryInput):

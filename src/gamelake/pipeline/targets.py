@@ -12,14 +12,16 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from gamelake.connections import FileConnection, PostgresConnection, TrinoConnection
+from gamelake.connections import FileConnection, IcebergConnection, PostgresConnection, TrinoConnection
 from gamelake.errors import GamelakeError, LayoutError, Place
 from gamelake.model.publish import Receipt
+from gamelake.pipeline.variables import today
 from gamelake.stores.base import lease_name
 from gamelake.stores.recovery import record_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
     from pathlib import Path
 
     from gamelake.clock import Clock
@@ -78,6 +80,10 @@ class Targets:
                 )
             return self._stores[connection]
 
+    def today(self) -> date:
+        """The day it is in the project's zone."""
+        return today(self._settings, self._clock)
+
     def connection(self, name: str) -> Connection:
         """The profile's connection; LayoutError when it has none of that name."""
         return self._settings.connection(name)
@@ -106,6 +112,10 @@ class Targets:
             from gamelake.stores.trino_source import TrinoSource
 
             return TrinoSource(found, remote)
+        if isinstance(found, IcebergConnection):
+            from gamelake.stores.iceberg_source import IcebergSource
+
+            return IcebergSource(found, remote)
         if not isinstance(found, PostgresConnection):
             problem = f"the connection `{connection}` is of the kind `{found.kind}`, which holds no tables"
             raise LayoutError(problem, hint="tables and queries need a database")
@@ -123,6 +133,10 @@ class Targets:
             from gamelake.stores import trino_link
 
             return f"Trino {trino_link.ping(found)}, {found.where}"
+        if isinstance(found, IcebergConnection):
+            from gamelake.stores.iceberg_source import IcebergSource
+
+            return f"{IcebergSource(found, self.remote(connection)).ping()}, {found.where}"
         assert isinstance(found, PostgresConnection)
         from gamelake.stores import postgres_link
 

@@ -51,6 +51,8 @@ class PostgresSource(SqlSource):
     A part that fails is tried again in the same snapshot; when that is lost with its session, all of it is.
     """
 
+    dialect = "postgres"
+
     def __init__(self, connection: PostgresConnection, remote: Remote) -> None:
         super().__init__(remote)
         self._connection = connection
@@ -66,6 +68,11 @@ class PostgresSource(SqlSource):
 
     def asked(self, column: Column, there: str) -> str:  # noqa: ARG002 – Postgres judges its types by itself
         return _ASKED[column.type][0].format(quoted(column.name))
+
+    def constant(self, column: Column, text: str) -> str:
+        value = "'" + text.replace("'", "''") + "'"
+        typed = f"{value}::date" if column.type is ColumnType.DATE else value
+        return _ASKED[column.type][0].format(f"({typed})")
 
     def bucket(self, column: str, parts: int) -> str:
         return f"abs(coalesce(hashtextextended({column}::text, 0), 0) % {parts})"
@@ -83,8 +90,11 @@ class PostgresMoment:
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         return self._link.execute(sql.SQL(_as_literal(query))).fetchall()
 
-    def types(self, relation: str, columns: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002 – see `asked`
-        return {}
+    def types(self, relation: str, columns: Sequence[str]) -> Mapping[str, str]:
+        listed = ", ".join(quoted(name) for name in columns)
+        answer = self._link.execute(sql.SQL(_as_literal(f"SELECT {listed} FROM {relation} LIMIT 0")))
+        known = [self._link.adapters.types.get(column.type_code) for column in answer.description or ()]
+        return {name: kind.name if kind else "unknown" for name, kind in zip(columns, known, strict=True)}
 
     @contextmanager
     def beside(self) -> Iterator[PostgresMoment]:

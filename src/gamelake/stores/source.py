@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from gamelake.errors import LayoutError, StoreError
+from gamelake.layouts.pushed import rendered
 from gamelake.model.schema import ColumnType
+from gamelake.model.slices import Slice
 from gamelake.model.steps import QueryInput, TableInput
 
 if TYPE_CHECKING:
@@ -34,11 +38,16 @@ class SourceReader(Protocol):
         """What the other system calls the present state of what would be read."""
         ...
 
-    def read(self, wanted: SourceInput, folder: Path, tell: Tell) -> list[Path]:
+    def listing(self, wanted: SourceInput) -> Mapping[Slice, str]:
+        """Slices there are, each with its version; "" where only reading it could tell."""
+        ...
+
+    def read(self, wanted: SourceInput, folder: Path, tell: Tell, slices: Sequence[Slice] = ()) -> list[Path]:
         """Write the rows as Parquet files with the columns of the schema, at least one file.
 
-        Failures are tried again by the store's policy. StoreError when it stays away, LayoutError for what the
-        author can mend.
+        Only rows of the slices, where it is read by slices; several at once only without variables. Failures
+        are tried again by the store's policy. StoreError when it stays away, LayoutError for what the author
+        can mend.
         """
         ...
 
@@ -74,6 +83,8 @@ class Part:
 class SqlSource(ABC):
     """A source that answers SQL. What is wanted becomes one query, or several when it is `split`."""
 
+    dialect: ClassVar[str]  # in which the macros of its queries are worded
+
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
 
@@ -86,31 +97,77 @@ class SqlSource(ABC):
         """Expression that gives a column as its declared type; LayoutError when its type there cannot."""
 
     @abstractmethod
+    def constant(self, column: Column, text: str) -> str:
+        """Expression that gives a slice's own value, in the way of `asked`."""
+
+    @abstractmethod
     def bucket(self, column: str, parts: int) -> str:
         """Expression that deals the values of a column out to the numbers below `parts`; null gives 0."""
 
     def version(self, wanted: SourceInput) -> str:
-        def ask() -> str:
-            with self.opened() as moment:
-                found = moment.rows(wanted.version_query.strip().rstrip(";"))
-                return str(found[0][0]) if found else ""
+        return self._remote.run(lambda: self._versions(wanted)).get(Slice(), "")
 
-        return self._remote.run(ask)
+    def listing(self, wanted: SourceInput) -> Mapping[Slice, str]:
+        if wanted.version_query:
+            return self._remote.run(lambda: self._versions(wanted))
+        return self._remote.run(lambda: self._distinct(wanted))
 
-    def read(self, wanted: SourceInput, folder: Path, tell: Tell) -> list[Path]:
+    def read(self, wanted: SourceInput, folder: Path, tell: Tell, slices: Sequence[Slice] = ()) -> list[Path]:
         """See `SourceReader`. A part that fails is tried again alone, and with its moment everything is."""
-        return self._remote.run(lambda: self._read(wanted, folder, tell))
+        return self._remote.run(lambda: self._read(wanted, folder, tell, slices))
 
-    def _read(self, wanted: SourceInput, folder: Path, tell: Tell) -> list[Path]:
-        relation, columns = relation_of(wanted), wanted.schema.columns
+    def _versions(self, wanted: SourceInput) -> dict[Slice, str]:
+        """Of a slice, what a row says beyond the slice columns; of the whole, the first value of the first row."""
         with self.opened() as moment:
-            there = moment.types(relation, wanted.schema.names)
-            listed = ", ".join(self.asked(column, there.get(column.name, "")) for column in columns)
-            parts, whole = self._parts(moment, wanted, relation)
+            rows = moment.rows(wanted.version_query.strip().rstrip(";"))
+        if not wanted.sliced:
+            return {Slice(): str(rows[0][0])} if rows else {}
+        keys = len(wanted.sliced)
+        if rows and len(rows[0]) <= keys:
+            listed = ", ".join(f"`{name}`" for name in wanted.sliced)
+            problem = f"the query `version` gives {len(rows[0])} columns, expected {listed} and then what tells the version"
+            raise LayoutError(
+                problem, hint="an input that is read by slices has a version for each: GROUP BY them"
+            )
+        return {slice_of(wanted, row[:keys]): "/".join(map(str, row[keys:])) for row in rows}
+
+    def _distinct(self, wanted: SourceInput) -> dict[Slice, str]:
+        casts = [self.keyed(wanted.schema[name]) for name in wanted.sliced]
+        with self.opened() as moment:
+            rows = moment.rows(f"SELECT DISTINCT {', '.join(casts)} FROM {self._relation(wanted, ())}")
+        return {slice_of(wanted, row): "" for row in rows}
+
+    def keyed(self, column: Column) -> str:
+        """Expression that gives a slice column as text."""
+        kinds = {ColumnType.DATE: "date", ColumnType.TEXT: "varchar"}
+        return f"CAST(CAST({quoted(column.name)} AS {kinds.get(column.type, 'bigint')}) AS varchar)"
+
+    def _relation(self, wanted: SourceInput, slices: Sequence[Slice]) -> str:
+        """What stands after FROM; a query begins on a line of its own."""
+        read = wanted.read
+        if isinstance(read, TableInput):
+            return ".".join(quoted(word) for word in read.table.split("."))
+        assert isinstance(read, QueryInput)
+        sql = rendered(wanted, slices[0], self.dialect) if wanted.variables else read.sql
+        return f"(\n{sql.strip().rstrip(';')}\n) AS q"
+
+    def _read(self, wanted: SourceInput, folder: Path, tell: Tell, slices: Sequence[Slice]) -> list[Path]:
+        relation, columns = self._relation(wanted, slices), wanted.schema.columns
+        added = {v.column: slices[0].as_dict()[v.column] for v in wanted.variables if not v.is_answered}
+        with self.opened() as moment:
+            there = moment.types(relation, [name for name in wanted.schema.names if name not in added])
+            listed = ", ".join(
+                self.constant(column, added[column.name])
+                if column.name in added
+                else self.asked(column, there.get(column.name, ""))
+                for column in columns
+            )
+            condition = _condition(wanted, slices, there) if not wanted.variables else ""
+            parts, whole = self._parts(moment, wanted, f"{relation}{_where(condition)}")
 
             def copied(part: Part, link: Moment) -> tuple[Path, int]:
                 path = folder / f"part-{part.number}.parquet"
-                where = f"\nWHERE {part.condition}" if part.condition else ""
+                where = _where(condition, part.condition)
                 return path, link.copy(f"SELECT {listed} FROM {relation}{where}", columns, path, tell)
 
             def again(part: Part) -> tuple[Path, int]:
@@ -158,13 +215,66 @@ def _between(column: str, bounds: Sequence[int], n: int) -> str:
     return f"{above} AND {column} < {bounds[n]}" if n < len(bounds) else above
 
 
-def relation_of(wanted: SourceInput) -> str:
-    """What stands after FROM; a query begins on a line of its own."""
-    read = wanted.read
-    if isinstance(read, TableInput):
-        return ".".join(quoted(word) for word in read.table.split("."))
-    assert isinstance(read, QueryInput)
-    return f"(\n{read.sql.strip().rstrip(';')}\n) AS q"
+def _where(*conditions: str) -> str:
+    given = [f"({condition})" for condition in conditions if condition]
+    return f"\nWHERE {' AND '.join(given)}" if given else ""
+
+
+def _condition(wanted: SourceInput, slices: Sequence[Slice], there: Mapping[str, str]) -> str:
+    """True for rows of the slices; of one slice column, plain enough for any index or partition to help."""
+    if not wanted.sliced or not slices:
+        return ""
+    conditions = [
+        [equals(wanted.schema[name], there.get(name, ""), value) for name, value in part.keys]
+        for part in slices
+    ]
+    return " OR ".join(
+        " AND ".join(each) if len(each) == 1 else f"({' AND '.join(each)})" for each in conditions
+    )
+
+
+_TEXTS = frozenset({"varchar", "char", "text", "bpchar", "character varying", "character"})
+_WHOLE = frozenset({"tinyint", "smallint", "integer", "bigint", "int2", "int4", "int8", "hugeint"})
+_PLAIN_TIMES = frozenset({"timestamp", "timestamp without time zone"})
+
+
+def equals(column: Column, there: str, value: str) -> str:
+    r"""Condition on a slice column in the words of its type there, so that it can be looked up instead of computed.
+
+    >>> from gamelake.model.schema import Column
+    >>> equals(Column("ds", ColumnType.DATE), "varchar(10)", "2026-02-16")
+    '"ds" = \'2026-02-16\''
+    """
+    name, base = quoted(column.name), re.sub(r"\([^)]*\)", "", there.lower()).strip()
+    text = "'" + value.replace("'", "''") + "'"
+    if base in _TEXTS:
+        return f"{name} = {text}"
+    if column.type is ColumnType.DATE:
+        if base in _PLAIN_TIMES:
+            after = (date.fromisoformat(value) + timedelta(days=1)).isoformat()
+            return f"{name} >= TIMESTAMP '{value} 00:00:00' AND {name} < TIMESTAMP '{after} 00:00:00'"
+        return f"{name} = DATE {text}" if base in {"date", ""} else f"CAST({name} AS date) = DATE {text}"
+    if column.type is ColumnType.TEXT:
+        return f"CAST({name} AS varchar) = {text}"
+    return f"{name} = {int(value)}" if base in _WHOLE else f"CAST({name} AS bigint) = {int(value)}"
+
+
+def slice_of(wanted: SourceInput, values: Sequence[Any]) -> Slice:
+    """The slice of some values of the slice columns; LayoutError for one that names none."""
+    pairs = []
+    for name, value in zip(wanted.sliced, values, strict=True):
+        if value is None:
+            problem = f"`{name}` is null in some rows of {named(wanted)}, which belong to no slice"
+            raise LayoutError(problem, hint="leave them out by a `query`, or read it whole")
+        text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+        if wanted.schema[name].type is ColumnType.DATE:
+            try:
+                date.fromisoformat(text)
+            except ValueError as error:
+                problem = f"`{text}` of the slice column `{name}` of {named(wanted)} is no day"
+                raise LayoutError(problem, hint="write days as `2026-02-16`") from error
+        pairs.append((name, text))
+    return Slice(tuple(pairs))
 
 
 def named(wanted: SourceInput) -> str:

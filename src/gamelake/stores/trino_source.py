@@ -92,6 +92,8 @@ class TrinoSource(SqlSource):
     Trino has no moment that several queries share: parts are compared with the whole as it was before them.
     """
 
+    dialect = "trino"
+
     def __init__(self, connection: TrinoConnection, remote: Remote) -> None:
         super().__init__(remote)
         self._connection = connection
@@ -119,6 +121,11 @@ class TrinoSource(SqlSource):
             else "leave it out, or convert it in a `query`"
         )
         raise LayoutError(problem, Place(key=f"schema.{column.name}"), _HINTS.get((column.type, base), told))
+
+    def constant(self, column: Column, text: str) -> str:
+        kinds = {ColumnType.DATE: "date", ColumnType.INT: "integer", ColumnType.BIGINT: "bigint"}
+        value = "'" + text.replace("'", "''") + "'"
+        return f"CAST({value} AS {kinds.get(column.type, 'varchar')})"
 
     def bucket(self, column: str, parts: int) -> str:
         return f"mod(coalesce(crc32(to_utf8(CAST({column} AS varchar))), 0), {parts})"
