@@ -191,6 +191,7 @@ class DuckDBConnection(_Connection):
     kind: Literal["duckdb"]
     folder: str | None = None  # SCHEMA/TABLE.parquet, or SCHEMA/TABLE/**/*.parquet; seen from the project
     database: str | None = None  # read only
+    default_schema: str | None = Field(None, alias="schema")  # for queries that name none
     dialect: Literal["duckdb", "trino", "postgres"] = "duckdb"  # what the queries are written in
 
     @property
@@ -205,13 +206,28 @@ class DuckDBConnection(_Connection):
         return self
 
 
+class LakeConnection(_Connection):
+    """Stands for another system where there is none: outputs that name it stay in the lake alone."""
+
+    kind: Literal["lake"]
+
+    @property
+    def where(self) -> str:
+        return "the project's lake"
+
+
 SECRET_PROPERTIES = frozenset(
     {"token", "credential", "s3.access-key-id", "s3.secret-access-key", "s3.session-token"}
 )
 """Properties of an Iceberg catalogue that never stand in a file."""
 
 Connection = Annotated[
-    PostgresConnection | FileConnection | TrinoConnection | IcebergConnection | DuckDBConnection,
+    PostgresConnection
+    | FileConnection
+    | TrinoConnection
+    | IcebergConnection
+    | DuckDBConnection
+    | LakeConnection,
     Field(discriminator="kind"),
 ]
 """Any kind there is."""
@@ -222,6 +238,7 @@ KINDS: Mapping[str, type[_Connection]] = {
     "trino": TrinoConnection,
     "iceberg": IcebergConnection,
     "duckdb": DuckDBConnection,
+    "lake": LakeConnection,
 }
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from gamelake.connections import FileConnection, IcebergConnection
+from gamelake.connections import FileConnection, IcebergConnection, LakeConnection
 from gamelake.errors import LayoutError, Place
 from gamelake.layouts.fingerprint import fingerprint
 from gamelake.layouts.paths import SLICE_TYPES
@@ -67,9 +67,10 @@ def _refuse_unfit(source: SourceInput, targets: Targets) -> None:
         targets.folder(source.read.connection)
         return
     found = targets.connection(source.read.connection)
-    if isinstance(found, FileConnection):
+    if isinstance(found, FileConnection | LakeConnection):
         problem = f"the connection `{found.name}` is of the kind `{found.kind}`, which holds no tables"
-        raise LayoutError(problem, hint="read it by an input of the type `file`")
+        kind = "file" if isinstance(found, FileConnection) else "dataset"
+        raise LayoutError(problem, hint=f"read it by an input of the type `{kind}`")
     if isinstance(found, IcebergConnection):
         _refuse_of_iceberg(source)
     if source.split and any(source.split.column == v.column and not v.is_answered for v in source.variables):
@@ -111,7 +112,8 @@ def _step(source: SourceInput, targets: Targets) -> PythonStep:
     if isinstance(read, FileInput):
         return file_step(source, read, targets.folder(read.connection))
     about = read.table if isinstance(read, TableInput) else read.sql
-    tells_versions = isinstance(targets.connection(read.connection), IcebergConnection)
+    there = targets.connection(read.connection)
+    tells_versions = isinstance(there, IcebergConnection)
     is_told = bool(source.variables) and not source.version_query
     output = Output(
         source.dataset,
@@ -141,7 +143,7 @@ def _step(source: SourceInput, targets: Targets) -> PythonStep:
         name=str(source.dataset),
         inputs={},
         outputs=(output,),
-        version=fingerprint(repr(read)),
+        version=fingerprint(repr(read), there.kind, there.where),  # another profile has other rows
         run=partial(_read, source, targets),
         description=output.description,
         refresh=refresh,

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from gamelake.connections import FileConnection, IcebergConnection, PostgresConnection, TrinoConnection
+from gamelake.connections import (
+    DuckDBConnection,
+    FileConnection,
+    IcebergConnection,
+    LakeConnection,
+    PostgresConnection,
+    TrinoConnection,
+)
 from gamelake.errors import GamelakeError, LayoutError, Place
 from gamelake.model.publish import Receipt
+from gamelake.model.steps import SqlStep
 from gamelake.pipeline.variables import today
 from gamelake.stores.base import lease_name
 from gamelake.stores.recovery import record_missing
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
     from gamelake.connections import Connection
     from gamelake.ledger.rows import Lease
     from gamelake.model.publish import PublishedSlice, StagedSlice
-    from gamelake.model.steps import Output
+    from gamelake.model.steps import Output, Source, Step
     from gamelake.pipeline.project import Project
     from gamelake.settings import Settings
     from gamelake.stores.file_system import FileSystem
@@ -116,6 +125,10 @@ class Targets:
             from gamelake.stores.iceberg_source import IcebergSource
 
             return IcebergSource(found, remote)
+        if isinstance(found, DuckDBConnection):
+            from gamelake.stores.local_source import LocalSource
+
+            return LocalSource(found, self._settings.root, remote)
         if not isinstance(found, PostgresConnection):
             problem = f"the connection `{connection}` is of the kind `{found.kind}`, which holds no tables"
             raise LayoutError(problem, hint="tables and queries need a database")
@@ -137,6 +150,12 @@ class Targets:
             from gamelake.stores.iceberg_source import IcebergSource
 
             return f"{IcebergSource(found, self.remote(connection)).ping()}, {found.where}"
+        if isinstance(found, DuckDBConnection):
+            from gamelake.stores.local_source import LocalSource
+
+            return LocalSource(found, self._settings.root, self.remote(connection)).ping()
+        if isinstance(found, LakeConnection):
+            return f"outputs stay in {found.where}"
         assert isinstance(found, PostgresConnection)
         from gamelake.stores import postgres_link
 
@@ -229,6 +248,18 @@ def recover(project: Project) -> list[Receipt]:
                 continue
         found += record_missing(project.lake, project.ledger, dataset)
     return found
+
+
+def without_absent(settings: Settings, members: Iterable[Step | Source]) -> list[Step | Source]:
+    """Layouts whose target the profile replaces by the lake, without that target."""
+    return [_without_absent(settings, m) if isinstance(m, SqlStep) else m for m in members]
+
+
+def _without_absent(settings: Settings, step: SqlStep) -> SqlStep:
+    target = step.outputs[0].target
+    if target is None or not isinstance(settings.connections.get(target.connection), LakeConnection):
+        return step
+    return replace(step, outputs=(replace(step.outputs[0], target=None),))
 
 
 def refuse_unknown_connections(settings: Settings, outputs: Iterable[Output]) -> None:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gamelake.errors import LayoutError, StoreError
 from gamelake.layouts.pushed import rendered
@@ -83,7 +83,7 @@ class Part:
 class SqlSource(ABC):
     """A source that answers SQL. What is wanted becomes one query, or several when it is `split`."""
 
-    dialect: ClassVar[str]  # in which the macros of its queries are worded
+    dialect: str  # in which the macros of its queries are worded
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
@@ -119,7 +119,7 @@ class SqlSource(ABC):
     def _versions(self, wanted: SourceInput) -> dict[Slice, str]:
         """Of a slice, what a row says beyond the slice columns; of the whole, the first value of the first row."""
         with self.opened() as moment:
-            rows = moment.rows(wanted.version_query.strip().rstrip(";"))
+            rows = moment.rows(self.words(wanted.version_query.strip().rstrip(";")))
         if not wanted.sliced:
             return {Slice(): str(rows[0][0])} if rows else {}
         keys = len(wanted.sliced)
@@ -146,10 +146,18 @@ class SqlSource(ABC):
         """What stands after FROM; a query begins on a line of its own."""
         read = wanted.read
         if isinstance(read, TableInput):
-            return ".".join(quoted(word) for word in read.table.split("."))
+            return self.table(read.table)
         assert isinstance(read, QueryInput)
         sql = rendered(wanted, slices[0], self.dialect) if wanted.variables else read.sql
-        return f"(\n{sql.strip().rstrip(';')}\n) AS q"
+        return f"(\n{self.words(sql.strip().rstrip(';'))}\n) AS q"
+
+    def words(self, sql: str) -> str:
+        """A query of a layout as it is sent."""
+        return sql
+
+    def table(self, name: str) -> str:
+        """What stands after FROM to read `schema.table`."""
+        return ".".join(quoted(word) for word in name.split("."))
 
     def _read(self, wanted: SourceInput, folder: Path, tell: Tell, slices: Sequence[Slice]) -> list[Path]:
         relation, columns = self._relation(wanted, slices), wanted.schema.columns
