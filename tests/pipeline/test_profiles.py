@@ -33,7 +33,7 @@ inputSources:
       SELECT ds, user_id, level / 2 AS half, amount, {{ business_day('logtime', '+07:00') }} AS day,
         date_diff('hour', TIMESTAMP '2026-03-01 00:00:00', CAST(logtime AS timestamp)) AS hours
       FROM today
-    schema: {ds: date, user_id: bigint, half: bigint, amount: double, day: date, hours: bigint}
+    schema: {ds: date, user_id: bigint, half: bigint, amount: "decimal(18,4)", day: date, hours: bigint}
     slice: {ds: logDate}
   - name: logins
     type: table
@@ -47,7 +47,7 @@ outputs:
     table: reporting.shares
     slice: {report_date: logDate}
     grain: [user_id]
-    schema: {report_date: date, user_id: bigint, half: bigint, amount: double, day: date, hours: bigint, tags: text, logtime: timestamp}
+    schema: {report_date: date, user_id: bigint, half: bigint, amount: "decimal(18,4)", day: date, hours: bigint, tags: text, logtime: timestamp}
 --- */
 SELECT s.ds AS report_date, s.user_id, s.half, s.amount, s.day, s.hours, replace(l.tags, ' ', '') AS tags, l.logtime
 FROM shares AS s JOIN logins AS l ON l.user_id = s.user_id

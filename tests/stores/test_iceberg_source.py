@@ -139,7 +139,7 @@ def test_values_arrive_as_the_declared_types(theirs, source, tmp_path):
     )
     theirs.create_table("l2m.players", rows.schema).append(rows)
     what = wanted(
-        id="bigint", money="double", exact="text", born="date", seen_at="timestamp", local="timestamp",
+        id="bigint", money="decimal(18,4)", exact="text", born="date", seen_at="timestamp", local="timestamp",
         tags="text", raw="blob", ds="date", ok="bool",
     )  # fmt: skip
 
@@ -148,7 +148,7 @@ def test_values_arrive_as_the_declared_types(theirs, source, tmp_path):
     noon = datetime(2026, 2, 16, 12, tzinfo=UTC)
     assert json.loads(row.pop("tags")) == ["a", None]
     assert row == {
-        "id": 1, "money": 12345678.125, "exact": "0.1000", "born": date(2026, 2, 16), "seen_at": noon,
+        "id": 1, "money": Decimal("12345678.1250"), "exact": "0.1000", "born": date(2026, 2, 16), "seen_at": noon,
         "local": noon, "raw": b"\x00\xff", "ds": date(2026, 2, 17), "ok": True,
     }  # fmt: skip
     with pytest.raises(LayoutError) as caught:

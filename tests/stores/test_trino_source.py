@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from uuid import UUID
 
 import pyarrow.parquet as pq
@@ -130,12 +131,15 @@ def test_values_arrive_as_the_declared_types(double, tmp_path):
     }
 
 
-def test_money_keeps_its_digits_as_text(double, tmp_path):
-    double.tables.execute("CREATE TABLE l2m.big AS SELECT 12345678901234.5678::decimal(18,4) AS id")
+def test_money_keeps_its_digits(double, tmp_path):
+    double.tables.execute(
+        "CREATE TABLE l2m.big AS SELECT 12345678901234.5678::decimal(18,4) AS a, 7 AS b, a AS c"
+    )
+    wanted = table(a="decimal(18,4)", b="decimal(5,2)", c="text")
 
-    (row,) = rows_of(source(double, tmp_path).read(table(id="text"), tmp_path, ignore))
+    (row,) = rows_of(source(double, tmp_path).read(wanted, tmp_path, ignore))
 
-    assert row == {"id": "12345678901234.5678"}
+    assert row == {"a": Decimal("12345678901234.5678"), "b": Decimal("7.00"), "c": "12345678901234.5678"}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,12 @@ def test_money_keeps_its_digits_as_text(double, tmp_path):
             "declare it as text",
         ),
         ("TIMESTAMPTZ", "date", "cannot be read as date", "which day it is depends on the zone"),
-        ("DECIMAL(18,4)", "bigint", "`x` is decimal(18,4) in Trino", "declare it as double or text"),
+        (
+            "DECIMAL(18,4)",
+            "bigint",
+            "`x` is decimal(18,4) in Trino",
+            "declare it as a decimal, double or text",
+        ),
         ("DOUBLE", "int", "cannot be read as int", "declare it as text or double"),
     ],
 )

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gamelake.errors import GamelakeError, LayoutError, OperatorError, Place, StoreError, did_you_mean
-from gamelake.model.schema import ColumnType
+from gamelake.model.schema import ByType, ColumnType
 from gamelake.model.steps import TableInput
-from gamelake.stores.source import slice_of
+from gamelake.stores.source import ARROW, slice_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,22 +32,11 @@ if TYPE_CHECKING:
     from gamelake.stores.remote import Remote
     from gamelake.stores.source import Tell
 
-_ARROW: dict[ColumnType, pa.DataType] = {
-    ColumnType.TEXT: pa.string(),
-    ColumnType.INT: pa.int32(),
-    ColumnType.BIGINT: pa.int64(),
-    ColumnType.DOUBLE: pa.float64(),
-    ColumnType.BOOL: pa.bool_(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-    ColumnType.UUID: pa.string(),
-    ColumnType.BLOB: pa.binary(),
-}
 _NESTED = ("list", "map", "struct")
 _WHOLE = ("int", "long")
 _TIMES = ("timestamp", "timestamptz", "timestamp_ns", "timestamptz_ns")
 # declared type → types there that are read as it; what does not fit among their values is an error
-_READABLE: dict[ColumnType, tuple[str, ...]] = {
+_PLAIN: dict[ColumnType, tuple[str, ...]] = {
     ColumnType.TEXT: ("string", "uuid", "boolean", *_WHOLE, "decimal", "date", *_TIMES, *_NESTED),
     ColumnType.INT: _WHOLE,
     ColumnType.BIGINT: _WHOLE,
@@ -58,6 +47,7 @@ _READABLE: dict[ColumnType, tuple[str, ...]] = {
     ColumnType.UUID: ("uuid", "string"),
     ColumnType.BLOB: ("binary", "fixed"),
 }
+_READABLE = ByType(_PLAIN, lambda _digits, _scale: ("decimal",))
 
 
 class IcebergSource:
@@ -226,7 +216,7 @@ def _refuse_unreadable(schema: IcebergSchema, wanted: SourceInput) -> None:
         base = kind.partition("<")[0].partition("(")[0].partition("[")[0]
         if base not in _READABLE[column.type]:
             problem = f"`{column.name}` is {kind} in the table, which cannot be read as {column.type.value}"
-            readable = [known.value for known, types in _READABLE.items() if base in types]
+            readable = [known.value for known, types in _PLAIN.items() if base in types]
             hint = f"declare it as {' or '.join(readable)}" if readable else "leave it out"
             errors.append(LayoutError(problem, place, hint))
     if errors:
@@ -241,7 +231,7 @@ def _copy(table: Table, wanted: SourceInput, slices: Sequence[Slice], path: Path
         conditions = [_condition(table.schema(), wanted, part) for part in slices]
         condition = conditions[0] if len(conditions) == 1 else Or(*conditions)
     columns = wanted.schema.columns
-    schema = pa.schema([(column.name, _ARROW[column.type]) for column in columns])
+    schema = pa.schema([(column.name, ARROW[column.type]) for column in columns])
     scan = table.scan(row_filter=condition, selected_fields=wanted.schema.names)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in scan.to_arrow_batch_reader():
@@ -270,7 +260,7 @@ def _condition(schema: IcebergSchema, wanted: SourceInput, part: Slice) -> Boole
 
 def _fitted(values: pa.Array, column: Column) -> pa.Array:
     """A column as its declared type; LayoutError when a value does not fit."""
-    wanted = _ARROW[column.type]
+    wanted = ARROW[column.type]
     try:
         if pa.types.is_nested(values.type):
             texts = [

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gamelake.errors import GamelakeError, LayoutError, OperatorError, Place, StoreError, did_you_mean
-from gamelake.model.schema import ColumnType
-from gamelake.stores.source import SqlSource, quoted
+from gamelake.model.schema import ByType, ColumnType
+from gamelake.stores.source import ARROW, SqlSource, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,28 +29,20 @@ if TYPE_CHECKING:
 
 _BATCH_ROWS = 100_000
 _MEMORY = "1GB"  # beside the engine's own budget
-_ASKED: dict[ColumnType, str] = {
-    ColumnType.TEXT: "CAST({} AS VARCHAR)",
-    ColumnType.INT: "CAST({} AS INTEGER)",
-    ColumnType.BIGINT: "CAST({} AS BIGINT)",
-    ColumnType.DOUBLE: "CAST({} AS DOUBLE)",
-    ColumnType.BOOL: "CAST({} AS BOOLEAN)",
-    ColumnType.DATE: "CAST({} AS DATE)",
-    ColumnType.TIMESTAMP: "CAST({} AS TIMESTAMPTZ)",
-    ColumnType.UUID: "CAST(CAST({} AS UUID) AS VARCHAR)",
-    ColumnType.BLOB: "CAST({} AS BLOB)",
-}
-_ARROW: dict[ColumnType, pa.DataType] = {
-    ColumnType.TEXT: pa.string(),
-    ColumnType.INT: pa.int32(),
-    ColumnType.BIGINT: pa.int64(),
-    ColumnType.DOUBLE: pa.float64(),
-    ColumnType.BOOL: pa.bool_(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-    ColumnType.UUID: pa.string(),
-    ColumnType.BLOB: pa.binary(),
-}
+_ASKED: ByType[str] = ByType(
+    {
+        ColumnType.TEXT: "CAST({} AS VARCHAR)",
+        ColumnType.INT: "CAST({} AS INTEGER)",
+        ColumnType.BIGINT: "CAST({} AS BIGINT)",
+        ColumnType.DOUBLE: "CAST({} AS DOUBLE)",
+        ColumnType.BOOL: "CAST({} AS BOOLEAN)",
+        ColumnType.DATE: "CAST({} AS DATE)",
+        ColumnType.TIMESTAMP: "CAST({} AS TIMESTAMPTZ)",
+        ColumnType.UUID: "CAST(CAST({} AS UUID) AS VARCHAR)",
+        ColumnType.BLOB: "CAST({} AS BLOB)",
+    },
+    "CAST({{}} AS DECIMAL({},{}))".format,
+)
 _NESTED = ("STRUCT", "MAP", "UNION")
 _MISTAKES = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 _UNFIT = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
@@ -184,7 +176,7 @@ class LocalMoment:
         return {name: str(kind) for name, kind in zip(columns, found, strict=True)}
 
     def copy(self, query: str, columns: Sequence[Column], path: Path, tell: Tell) -> int:
-        schema = pa.schema([(column.name, _ARROW[column.type]) for column in columns])
+        schema = pa.schema([(column.name, ARROW[column.type]) for column in columns])
         rows = 0
         with _told():
             reader = self._link.sql(query).to_arrow_reader(_BATCH_ROWS)

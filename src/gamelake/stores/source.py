@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+import pyarrow as pa
+
 from gamelake.errors import LayoutError, StoreError
 from gamelake.layouts.pushed import rendered
-from gamelake.model.schema import ColumnType
+from gamelake.model.schema import ByType, ColumnType
 from gamelake.model.slices import Slice
 from gamelake.model.steps import QueryInput, TableInput
 
@@ -28,6 +30,21 @@ if TYPE_CHECKING:
     """Told of rows that came; may raise, and nothing more is read then."""
 
 MOST_AT_ONCE = 4  # part-queries
+ARROW: ByType[pa.DataType] = ByType(
+    {
+        ColumnType.TEXT: pa.string(),
+        ColumnType.INT: pa.int32(),
+        ColumnType.BIGINT: pa.int64(),
+        ColumnType.DOUBLE: pa.float64(),
+        ColumnType.BOOL: pa.bool_(),
+        ColumnType.DATE: pa.date32(),
+        ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+        ColumnType.UUID: pa.string(),  # the stage knows what to make of it
+        ColumnType.BLOB: pa.binary(),
+    },
+    pa.decimal128,
+)
+"""What a source writes for each type."""
 RANGED = frozenset({ColumnType.INT, ColumnType.BIGINT})
 
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gamelake.errors import LayoutError, OperatorError, Place
-from gamelake.model.schema import ColumnType
-from gamelake.stores.source import SqlSource, quoted
+from gamelake.model.schema import ByType, ColumnType
+from gamelake.stores.source import ARROW, SqlSource, quoted
 from gamelake.stores.trino_link import session
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _WORDS = (
     "time with time zone",
 )
 # declared type → types there that can be read as it, and how
-_ASKED: dict[ColumnType, dict[tuple[str, ...], str]] = {
+_PLAIN: dict[ColumnType, dict[tuple[str, ...], str]] = {
     ColumnType.TEXT: {
         (
             *_TEXTS,
@@ -65,24 +65,16 @@ _ASKED: dict[ColumnType, dict[tuple[str, ...], str]] = {
     ColumnType.UUID: {("uuid",): "CAST({} AS varchar)", _TEXTS: "CAST(CAST({} AS uuid) AS varchar)"},
     ColumnType.BLOB: {("varbinary",): "{}"},
 }
-_ARROW: dict[ColumnType, pa.DataType] = {
-    ColumnType.TEXT: pa.string(),
-    ColumnType.INT: pa.int32(),
-    ColumnType.BIGINT: pa.int64(),
-    ColumnType.DOUBLE: pa.float64(),
-    ColumnType.BOOL: pa.bool_(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-    ColumnType.UUID: pa.string(),
-    ColumnType.BLOB: pa.binary(),
-}
+_ASKED = ByType(
+    _PLAIN, lambda digits, scale: {(*_NUMBERS, *_TEXTS): f"CAST({{}} AS decimal({digits},{scale}))"}
+)
 _HINTS = {
     (
         ColumnType.DATE,
         "timestamp with time zone",
     ): "which day it is depends on the zone: write a `query` with `CAST(x AT TIME ZONE '…' AS date)`",
-    (ColumnType.BIGINT, "decimal"): "declare it as double or text, or round it in a `query`",
-    (ColumnType.INT, "decimal"): "declare it as double or text, or round it in a `query`",
+    (ColumnType.BIGINT, "decimal"): "declare it as a decimal, double or text, or round it in a `query`",
+    (ColumnType.INT, "decimal"): "declare it as a decimal, double or text, or round it in a `query`",
 }
 
 
@@ -114,7 +106,7 @@ class TrinoSource(SqlSource):
                 f"CAST({quoted(column.name)} AS {'integer' if column.type is ColumnType.INT else 'bigint'})"
             )
         problem = f"`{column.name}` is {there} in Trino, which cannot be read as {column.type.value}"
-        readable = [kind.value for kind, types in _ASKED.items() if any(base in group for group in types)]
+        readable = [kind.value for kind, types in _PLAIN.items() if any(base in group for group in types)]
         told = (
             f"declare it as {' or '.join(readable)}"
             if readable
@@ -149,7 +141,7 @@ class TrinoMoment:
             return dict(zip(columns, answer.types, strict=True))
 
     def copy(self, query: str, columns: Sequence[Column], path: Path, tell: Tell) -> int:
-        schema = pa.schema([(column.name, _ARROW[column.type]) for column in columns])
+        schema = pa.schema([(column.name, ARROW[column.type]) for column in columns])
         rows = 0
         with pq.ParquetWriter(path, schema, compression="zstd") as writer, self._link.asking(query) as answer:
             for batch in answer.batches(_BATCH_ROWS):
@@ -181,13 +173,13 @@ def _base(there: str) -> tuple[str, int | None]:
 
 def _typed(column: Column, values: list[Any]) -> pa.Array:
     """What Trino writes as JSON, as Arrow: times and dates are texts there, and so are NaN and infinity."""
-    wanted = _ARROW[column.type]
+    wanted = ARROW[column.type]
     try:
         if column.type is ColumnType.DOUBLE:
             return pa.array([None if value is None else float(value) for value in values], wanted)
         if column.type is ColumnType.BLOB:
             return pa.array([None if value is None else base64.b64decode(value) for value in values], wanted)
-        if column.type is ColumnType.DATE:
+        if column.type is ColumnType.DATE or column.type.size is not None:
             return pa.array(values, pa.string()).cast(wanted)
         if column.type is ColumnType.TIMESTAMP:
             return pa.array(values, pa.string()).cast(pa.timestamp("us")).cast(wanted)
