@@ -126,3 +126,16 @@ def test_a_trino_that_is_down_fails_what_reads_it_and_is_told(root, double):
     assert result.exit_code == 1
     assert "connections.game: Trino at http://etl@localhost" in str(result.error)
     assert [step.step for step in result.steps if step.failed] == ["source.bronze.game_l2m_players"]
+
+
+def test_who_only_looks_does_not_ask_the_other_system(root, double):
+    layout = LEVELS.replace("table: l2m.players,", "table: l2m.players, refresh: version, version: SELECT 1,")
+    write(root, "levels", layout)
+    (root / "layouts" / "gold" / "names.sql").unlink()
+    with open_sample(root) as project:
+        run_now(project, RunRequest())
+        asked = len(double.statements)
+        double.faults.append(Fault("GENERIC_INTERNAL_ERROR", times=99))
+
+        assert plan(project, ask=False).work == ()
+        assert len(double.statements) == asked

@@ -8,7 +8,9 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from gamelake.errors import OperatorError
 from gamelake.layouts.fingerprint import fingerprint
+from gamelake.model.slices import Slice
 from gamelake.model.steps import PythonStep, Refresh
 from gamelake.pipeline.freshness import (
     InputIndex,
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gamelake.ledger.rows import SliceVersion
-    from gamelake.model.slices import Slice
     from gamelake.model.steps import Step
     from gamelake.pipeline.project import Project
 
@@ -136,16 +137,18 @@ def survey(
     force: bool = False,
     known: Known | None = None,
     slices: Wanted = None,
+    ask: bool = True,
 ) -> Assessment:
     """`assess` before anybody asked for some slices only, each slice looked at alone.
 
+    Without `ask` no other system is: what was read of it counts as what is there.
     `slices` tells those that a source cannot list by itself; nothing else of it counts here.
     """
     known = known or Known(project)
     inputs = {str(dataset): known.current(str(dataset)) for dataset in step.inputs.values()}
     previous = {str(output.dataset): known.current(str(output.dataset)) for output in step.outputs}
     index = InputIndex.build(step, project.graph.outputs, {**previous, **inputs})
-    judge = Judge(step, index, previous, known, force)
+    judge = Judge(step, index, previous, known, force, ask)
     parts = (
         sorted({*judge.listing, *previous[str(step.outputs[0].dataset)], *_named(slices)})
         if judge.listing is not None
@@ -225,6 +228,7 @@ class Judge:
     previous: Mapping[str, Mapping[Slice, SliceVersion]]
     known: Known
     force: bool
+    ask: bool = True  # other systems what they have
 
     def item(self, part: Slice) -> PlanItem:
         """The slice's state, and why."""
@@ -261,7 +265,14 @@ class Judge:
         """Slices of another system and their versions; None for steps without any of their own."""
         if not isinstance(self.step, PythonStep) or self.step.listing is None:
             return None
-        return self.step.listing()
+        if self.ask or self.step.refresh is None:  # files are looked at, if they can be
+            try:
+                return self.step.listing()
+            except OperatorError:
+                if self.ask:
+                    raise
+        had = self.previous[str(self.step.outputs[0].dataset)]
+        return {part: Parts.parse(version.fingerprint).inputs for part, version in had.items()}
 
     def _read_now(self, part: Slice) -> str:
         if self.listing is not None:
@@ -278,6 +289,9 @@ class Judge:
         """What a step of another system would read now; empty for all others."""
         if not isinstance(self.step, PythonStep) or self.step.outside is None:
             return ""
+        if not self.ask:
+            had = self.previous[str(self.step.outputs[0].dataset)].get(Slice())
+            return Parts.parse(had.fingerprint).inputs if had else ""
         return fingerprint(self.step.outside())
 
     def _why(self, part: Slice, version: SliceVersion, now: Parts) -> str:

@@ -79,15 +79,19 @@ def plan(
     force: bool = False,
     slices: Wanted = None,
     gaps: bool = False,
+    ask: bool = True,
 ) -> Plan:
-    """Compare wanted slices with the ledger. Reads the ledger only; changes nothing.
+    """Compare wanted slices with the ledger, and with what other systems say they have; changes nothing.
+
+    Without `ask` they are not asked: what was read of them counts as what is there.
 
     `targets` are datasets, steps or layers (see `Graph.named`) and bring along what they need;
     `slices` keeps items that agree with one of them; `force` adds fresh items of the targets;
     `gaps` leaves alone what only a change of its own step made stale.
     """
     names = selected(project, targets, slices)
-    foresight = _Foresight(project, names, forced_steps(project, targets, force=force), slices, gaps=gaps)
+    forced = forced_steps(project, targets, force=force)
+    foresight = _Foresight(project, names, forced, slices, gaps=gaps, ask=ask)
     items: list[PlanItem] = []
     for name in names:
         items += foresight.items(project.graph.steps[name])
@@ -158,13 +162,21 @@ class _Foresight:
     """Plans step after step, knowing which slices the steps before will have made or may have changed."""
 
     def __init__(
-        self, project: Project, names: Sequence[str], forced: set[str], slices: Wanted, *, gaps: bool = False
+        self,
+        project: Project,
+        names: Sequence[str],
+        forced: set[str],
+        slices: Wanted,
+        *,
+        gaps: bool = False,
+        ask: bool = True,
     ) -> None:
         self._project = project
         self._names = frozenset(names)
         self._forced = forced
         self._slices = slices
         self._gaps = gaps
+        self._ask = ask
         self._known = Known(project)
         self._pending: dict[str, list[Slice]] = {}  # dataset → slices about to be (re)built
         self._unasked: dict[str, list[Slice]] = {}  # dataset → those that would be, had they been asked for
@@ -173,7 +185,7 @@ class _Foresight:
         """Items of the next step in order; remembers them for those to come."""
         force = step.name in self._forced
         slices = needed_of(self._project.graph, step, self._slices, self._names)
-        found = survey(self._project, step, force=force, known=self._known, slices=slices)
+        found = survey(self._project, step, force=force, known=self._known, slices=slices, ask=self._ask)
         feeds = [self._feed(reach) for reach in found.index.reaches.values()]
         by_slice = {item.slice: _depending(item, feeds) for item in found.items}
         for part, cause in self._coming(feeds).items():

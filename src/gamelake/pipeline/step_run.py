@@ -74,7 +74,7 @@ class StepRun:
         start = self._project.clock.monotonic()
         try:
             found = self._assess()
-        except OperatorError as err:  # another system does not tell what there is
+        except (OperatorError, LayoutError) as err:  # another system does not tell what there is
             return self._fail(None, err)
         self._result.fresh = sum(item.state is PlanState.FRESH for item in found.items)
         if any(item.is_work for item in found.items):
