@@ -316,6 +316,22 @@ def test_a_query_of_a_variable_reads_the_slices_asked_for(kind, tmp_path, double
         )
 
 
+def test_a_variable_without_a_default_waits_to_be_given(of_trino, tmp_path):
+    text = (
+        QUERY.replace("slice: {report_date: logDate}", "slice: {report_date: logDate, level: lvl}")
+        .replace("ds = {{ logDate | day }}", "ds = {{ logDate | day }} AND user_id = {{ lvl | lit }}")
+        .replace("schema: {report_date: date,", "schema: {report_date: date, level: int,")
+        .replace("SELECT report_date,", "SELECT report_date, level,")
+        .replace("GROUP BY report_date,", "GROUP BY report_date, level,")
+    )
+    with opened(project_of(of_trino, tmp_path, text)) as project:
+        assert plan(project).work == ()
+        asked = built(run_now(project, RunRequest(variables={"logDate": DAYS[0], "lvl": "2"})))
+
+        assert asked["toy.gold.logins"] == [f"report_date={DAYS[0]}/level=2"]
+        assert query(project, "SELECT level, user_id, logins FROM toy.gold.logins") == [(2, 2, 2)]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

@@ -282,7 +282,9 @@ class PythonStep:
     outside: Callable[[], str] | None = None  # version of what it reads there, for `Refresh.VERSION`
     # slices there are outside, each with its version ("" = only reading it could tell)
     listing: Callable[[], Mapping[Slice, str]] | None = None
-    usual: Callable[[], Slice] | None = None  # what is read where nobody asks for a slice and none is listed
+    usual: Callable[[], Slice | None] | None = (
+        None  # what is read where nobody asks for a slice and none is listed
+    )
 
 
 @dataclass(frozen=True)

@@ -52,21 +52,26 @@ def needed_of(graph: Graph, step: Step, slices: Wanted, among: Collection[str]) 
     )
     if not reaches:
         return slices
-    named = frozenset(_named(reaches, slices, step.usual())) if step.usual is not None else frozenset()
+    named: frozenset[Slice] = frozenset()
+    if step.usual is not None:
+        columns = frozenset(step.outputs[0].slice_columns)
+        named = frozenset(_named(reaches, slices, columns, step.usual() if slices is None else None))
     return Needed(reaches, lambda part: chosen(part, slices), named)
 
 
-def _named(reaches: Sequence[Reach], slices: Wanted, usual: Slice) -> Iterator[Slice]:
+def _named(
+    reaches: Sequence[Reach], slices: Wanted, columns: frozenset[str], usual: Slice | None
+) -> Iterator[Slice]:
     """Slices of the source that are read for those asked for; without any, for the usual one."""
     if slices is None:
         for reach in reaches:
-            yield from reach.keys(reach.back(reach.cut(usual))) if reach.whole else (usual,)
+            if usual is not None:
+                yield from reach.keys(reach.back(reach.cut(usual))) if reach.whole else (usual,)
         return
     if isinstance(slices, Span):
         asked = [Slice(tuple((name, day) for name in sorted(slices.columns))) for day in days_of(slices)]
     else:
         asked = [] if isinstance(slices, Needed) else list(slices)
-    columns = {name for name, _ in usual.keys}
     for part in asked:
         for reach in reaches:
             ours = part.project(name for _, name in reach.pairs)

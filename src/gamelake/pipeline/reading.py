@@ -153,17 +153,14 @@ def _step(source: SourceInput, targets: Targets) -> PythonStep:
     )
 
 
-def _usual(source: SourceInput, targets: Targets) -> Slice:
-    """What a query is asked for where nobody says; LayoutError for a variable that only a person can give."""
+def _usual(source: SourceInput, targets: Targets) -> Slice | None:
+    """What a query is asked for where nobody says; None with a variable that only a person can give."""
     from gamelake.layouts.variables import checked
 
     values: dict[str, str] = {}
     for variable in source.variables:
         if not variable.default:
-            problem = f"the query needs `{variable.name}`, which has no default and was not given"
-            raise LayoutError(
-                problem, source.place, f"give it with `--var {variable.name}=…`, or write a `default`"
-            )
+            return None
         kind = SLICE_TYPES[source.schema[variable.column].type]
         values[variable.column] = checked(variable.name, variable.default, kind, targets.today())
     return Slice(tuple((name, values[name]) for name in source.sliced))
@@ -229,13 +226,15 @@ def told_of(source: SourceInput) -> Iterator[None]:
     try:
         yield
     except LayoutError as err:
-        if err.at is not None and err.at.file is not None:
-            raise
-        at, line = err.at or Place(), source.place.line
-        problem = err.problem
-        if at.line is not None and at.line > 1 and isinstance(source.read, QueryInput):
-            problem += f" (line {at.line - 1} of the query)"  # it is sent with one line before it
-        key = source.place.key
-        if at.key is not None and not at.key.startswith("connections."):
-            key = f"{(key or '').rpartition('.')[0]}.{at.key}".lstrip(".")
-        raise LayoutError(problem, Place(source.place.file, line, key), err.hint) from err
+        raise LayoutError.all_of(_told_of(source, each) for each in (err, *err.others)) from err
+
+
+def _told_of(source: SourceInput, err: LayoutError) -> LayoutError:
+    at, problem, key = err.at or Place(), err.problem, source.place.key
+    if at.file is not None:
+        return LayoutError(problem, at, err.hint)
+    if at.line is not None and at.line > 1 and isinstance(source.read, QueryInput):
+        problem += f" (line {at.line - 1} of the query)"  # it is sent with one line before it
+    if at.key is not None and not at.key.startswith("connections."):
+        key = f"{(key or '').rpartition('.')[0]}.{at.key}".lstrip(".")
+    return LayoutError(problem, Place(source.place.file, source.place.line, key), err.hint)
