@@ -77,6 +77,11 @@ kind = "postgres"
 connections = 3
 [profiles.dev.connections.lake]
 kind = "trino"
+host = "https://trino.example"
+verify = false
+[profiles.dev.connections.elsewhere]
+kind = "iceberg"
+uri = "postgresql://etl:hunter4@db/catalog"
 """
     said = refusal(tmp_path, text)
 
@@ -88,8 +93,11 @@ kind = "trino"
     assert "/gamelake.toml:3 (profiles.dev.connections.b): the key `user` is missing" in said
     assert "unknown key `conections`, expected one of: connections" in said
     assert "(profiles.prod.connections): `connections` is a value, expected a table" in said
-    assert "unknown kind `trino`, expected one of: postgres" in said
-    assert "hunter2" not in said
+    assert "unknown kind `postgrs`, expected one of: postgres, file, trino, iceberg, duckdb" in said
+    assert "/gamelake.toml:14 (profiles.dev.connections.lake.host): string should match pattern" in said
+    assert "/gamelake.toml:15 (profiles.dev.connections.lake.verify): unknown key `verify`" in said
+    assert "the `uri` holds a password; set `GAMELAKE_CONNECTION_ELSEWHERE_PASSWORD` instead" in said
+    assert "hunter" not in said
 
 
 def test_a_password_comes_from_the_environment_or_a_file(tmp_path, monkeypatch):

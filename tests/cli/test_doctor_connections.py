@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from trino_protocol import TrinoDouble
+
 from postgres_server import USER
 
 PASSWORD = "hunter2"
@@ -40,6 +42,18 @@ def test_a_connection_that_does_not_shows_no_secret(gamelake, tmp_path):
     assert (done.code, found["state"]) == (1, "failed")
     assert "no connection to Postgres at" in found["detail"]
     assert PASSWORD not in done.out + done.err
+
+
+def test_a_trino_that_answers(gamelake, tmp_path):
+    with TrinoDouble().serving() as double:
+        (tmp_path / "gamelake.toml").write_text(
+            '[profiles.dev.connections.game]\nkind = "trino"\nhost = "localhost"\nuser = "etl"\n'
+            f'catalog = "hive"\nhttp_scheme = "http"\nport = {double.port}\n'
+        )
+
+        (found,) = connections(gamelake("doctor", "--json"))
+
+    assert found["detail"] == f"Trino 480-double, http://etl@localhost:{double.port}/hive"
 
 
 def test_an_open_breaker_is_told(gamelake, tmp_path, postgres_server, database):

@@ -172,7 +172,7 @@ def test_what_is_touched_is_looked_at_and_what_is_the_same_stays(root, data):
         os.utime(file, ns=(1, 1))
         file.rename(file.with_name("renamed.parquet"))
         assert [(str(i.slice), i.reason) for i in plan(project).work] == [
-            ("ds=2026-01-02", "its files changed")
+            ("ds=2026-01-02", "it changed there")
         ]
         result = built(run_now(project, RunRequest()))
 
@@ -186,7 +186,7 @@ def test_a_day_that_vanishes_becomes_empty_and_files_of_others_are_never_removed
         run_now(project, RunRequest())
         shutil.rmtree(data / "logins" / "ds=2026-01-02")
         (item,) = plan(project).work
-        assert (str(item.slice), item.reason) == ("ds=2026-01-02", "its files are gone")
+        assert (str(item.slice), item.reason) == ("ds=2026-01-02", "it is no longer there")
         run_now(project, RunRequest())
 
         assert ask(project, f"SELECT DISTINCT ds::text FROM {SOURCE} ORDER BY 1") == [

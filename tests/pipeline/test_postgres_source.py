@@ -16,7 +16,7 @@ from gamelake.model.steps import QueryInput, SourceInput, Split, TableInput
 from gamelake.pipeline.execute import RunRequest
 from gamelake.pipeline.plan import plan
 from gamelake.stores import postgres_source
-from gamelake.stores.postgres_source import PostgresSource
+from gamelake.stores.postgres_source import PostgresMoment, PostgresSource
 from gamelake.stores.remote import Remote
 from lake_world import wait_until
 from postgres_server import USER, running_server
@@ -213,6 +213,10 @@ def source_at(server, database, folder, **options) -> PostgresSource:
     return PostgresSource(server.connection(database, "game"), remote)
 
 
+def ignore(rows):
+    """Nobody asks how far it is."""
+
+
 def by_id(row):
     return row["id"] is None, row["id"] or 0
 
@@ -234,7 +238,7 @@ def test_values_arrive_as_the_declared_types(postgres_server, database, tmp_path
     schema = Schema(tuple(Column(name, ColumnType(kind)) for name, kind in types.items()))
     wanted = SourceInput(TableInput("game", "public.kinds"), schema)
 
-    first, second = rows_of(source_at(postgres_server, database, tmp_path).read(wanted, tmp_path))
+    first, second = rows_of(source_at(postgres_server, database, tmp_path).read(wanted, tmp_path, ignore))
 
     assert first == {
         "id": 1,
@@ -261,7 +265,7 @@ def test_nothing_and_empty_text_are_not_the_same(postgres_server, database, tmp_
     )  # fmt: skip
     wanted = SourceInput(QueryInput("game", "SELECT * FROM kinds -- all of it"), schema)
 
-    (row,) = rows_of(source_at(postgres_server, database, tmp_path).read(wanted, tmp_path))
+    (row,) = rows_of(source_at(postgres_server, database, tmp_path).read(wanted, tmp_path, ignore))
 
     assert row == {"id": 3, "note": "", "raw": b"", "ratio": float("inf"), "whole": -1, "local": None}
 
@@ -276,7 +280,7 @@ def test_parts_are_the_whole(postgres_server, database, tmp_path, ask, column, p
     schema = Schema((Column("id", ColumnType.BIGINT), Column("name", ColumnType.TEXT)))
     wanted = SourceInput(TableInput("game", "public.big"), schema, Split(column, parts))
 
-    paths = source_at(postgres_server, database, tmp_path).read(wanted, tmp_path)
+    paths = source_at(postgres_server, database, tmp_path).read(wanted, tmp_path, ignore)
 
     assert len(paths) == parts
     expected = [{"id": i, "name": n} for i, n in ask("SELECT id, name FROM big")]
@@ -287,21 +291,21 @@ def test_a_part_that_fails_is_read_again_alone_in_the_same_snapshot(
     postgres_server, database, tmp_path, ask, monkeypatch
 ):
     ask("CREATE TABLE big AS SELECT n::bigint AS id FROM generate_series(1, 900) n")
-    genuine, tried = postgres_source._copy_out, []
+    genuine, tried = PostgresMoment.copy, []
 
-    def failing(link, wanted, part, path):
-        tried.append(part.number)
-        if tried.count(1) == 1 and part.number == 1:
+    def failing(self, query, columns, path, tell):
+        tried.append(number := int(path.stem[-1]))
+        if tried.count(1) == 1 and number == 1:
             ask("INSERT INTO big SELECT 1 FROM generate_series(1, 50)")  # the second try must not see these
             raise StoreError("cable pulled")
-        return genuine(link, wanted, part, path)
+        return genuine(self, query, columns, path, tell)
 
-    monkeypatch.setattr(postgres_source, "_copy_out", failing)
+    monkeypatch.setattr(PostgresMoment, "copy", failing)
     wanted = SourceInput(
         TableInput("game", "public.big"), Schema((Column("id", ColumnType.BIGINT),)), Split("id", 3)
     )
 
-    paths = source_at(postgres_server, database, tmp_path).read(wanted, tmp_path)
+    paths = source_at(postgres_server, database, tmp_path).read(wanted, tmp_path, ignore)
 
     assert sorted(tried) == [0, 1, 1, 2]
     assert [row["id"] for row in rows_of(paths)] == list(range(1, 901))
@@ -326,7 +330,7 @@ def test_a_server_that_dies_while_it_is_read_is_asked_again(tmp_path, monkeypatc
             return data
 
         monkeypatch.setattr(postgres_source._CopyStream, "read", dying)
-        paths = source.read(wanted, tmp_path)
+        paths = source.read(wanted, tmp_path, ignore)
 
         assert killed
         assert [row["id"] for row in rows_of(paths)] == list(range(1, 60001))
@@ -337,7 +341,7 @@ def test_a_value_that_does_not_fit_names_itself(postgres_server, database, tmp_p
     wanted = SourceInput(TableInput("game", "public.big"), Schema((Column("id", ColumnType.INT),)))
 
     with pytest.raises(LayoutError, match="a value does not fit: integer out of range"):
-        source_at(postgres_server, database, tmp_path).read(wanted, tmp_path)
+        source_at(postgres_server, database, tmp_path).read(wanted, tmp_path, ignore)
 
 
 @pytest.mark.parametrize("kind", ["numeric", "numeric(12, 3)", "double precision", "real"])
@@ -360,7 +364,7 @@ def test_a_query_may_only_read(postgres_server, database, tmp_path, ask):
     )
 
     with pytest.raises((LayoutError, OperatorError), match="read-only transaction"):
-        source_at(postgres_server, database, tmp_path).read(wanted, tmp_path)
+        source_at(postgres_server, database, tmp_path).read(wanted, tmp_path, ignore)
     assert ask("SELECT count(*) FROM big") == [(1,)]
 
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gamelake import __version__
-from gamelake.connections import FileConnection
-from gamelake.errors import GamelakeError, OperatorError
+from gamelake.errors import GamelakeError
 from gamelake.packs import broken_packs, load_packs
 from gamelake.present import formats
 from gamelake.present.console import Col, print_json, print_table, state
@@ -23,7 +22,6 @@ from gamelake.present.options import JsonOption, ProjectOption
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gamelake.pipeline.targets import Targets
     from gamelake.settings import Settings
 
 LEAST_FREE = 2_000_000_000  # bytes; below this a build of a large log may not finish
@@ -213,7 +211,7 @@ def remotes(settings: Settings) -> Iterator[Finding]:
     for name in settings.connections:
         what = f"{settings.profile}: {name}"
         try:
-            words = _answer(targets, name)
+            words = targets.ping(name)
         except GamelakeError as error:
             yield Finding("connection", what, "failed", error.problem, error.hint or "")
             continue
@@ -224,18 +222,6 @@ def remotes(settings: Settings) -> Iterator[Finding]:
             continue
         detail = f"{words}; breaker {breaker} after {formats.plural(failures, 'failure')} in a row"
         yield Finding("connection", what, "warn", detail, "it answers now; the next run closes the breaker")
-
-
-def _answer(targets: Targets, name: str) -> str:
-    """What a connection says when it is asked; raises when it does not."""
-    if not isinstance(targets.connection(name), FileConnection):
-        return targets.ping(name)
-    folder = targets.folder(name)
-    there = folder.children(folder.root)
-    if there is None:
-        problem = f"`{folder.where}` is not there"
-        raise OperatorError(problem, hint="mend `root` of the connection, or make the folder")
-    return f"{formats.plural(len(there), 'entry', 'entries')} in {folder.where}"
 
 
 def ledger_words(settings: Settings) -> str:

@@ -94,7 +94,7 @@ def dataset_states(project: Project) -> dict[str, Counter[str]]:
     from gamelake.pipeline.plan import plan
 
     states: dict[str, Counter[str]] = {name: Counter() for name in project.graph.outputs}
-    for item in plan(project).items:
+    for item in plan(project, ask=False).items:
         for output in project.graph.steps[item.step].outputs:
             states[str(output.dataset)][item.state.value] += 1
     order = {"bronze": 0, "silver": 1, "gold": 2}

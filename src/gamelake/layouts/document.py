@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from gamelake.errors import UserError
 from gamelake.layouts.checks import CHECK_DOCUMENTS, CheckDocument, ToleranceDocument
-from gamelake.layouts.paths import path_mistakes
+from gamelake.layouts.paths import SLICE_TYPES, path_mistakes
 from gamelake.model.names import DatasetName
 from gamelake.model.schema import (
     MAY_BE_STORED_AS,
@@ -135,8 +135,8 @@ _READING_KEYS = ("slice", "lookback", "lookahead", "required", "on_missing")
 _INPUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dataset": (("dataset",), _READING_KEYS),
     "file": (("path", "schema"), ("connection", "format", *_READING_KEYS)),
-    "table": (("connection", "table", "schema"), _SOURCE_KEYS),
-    "query": (("connection", "query", "schema"), _SOURCE_KEYS),
+    "table": (("connection", "table", "schema"), (*_SOURCE_KEYS, *_READING_KEYS)),
+    "query": (("connection", "query", "schema"), (*_SOURCE_KEYS, *_READING_KEYS)),
 }
 _INPUT_ONLY = {key for needed, optional in _INPUT_KEYS.values() for key in (*needed, *optional)}
 
@@ -225,8 +225,18 @@ class InputDocument(_Document):
             yield "`refresh: version` and the query `version` go together", "version"
         if self.split and self.columns and self.split.column not in self.columns:
             yield f"`{self.split.column}` is not a column of the input's schema", "split"
+        if kind in {"table", "query"} and self.columns:
+            yield from self._slice_mistakes(self.columns)
         if kind == "file" and self.path is not None and self.columns:
             yield from path_mistakes(self.path, self.pattern, self.columns, self.slice)
+
+    def _slice_mistakes(self, columns: Mapping[str, ColumnDocument]) -> Iterator[tuple[str, str]]:
+        for name in self.slice:
+            if name not in columns:
+                yield f"`{name}` is not a column of the input's schema", "slice"
+            elif columns[name].type not in SLICE_TYPES:
+                listed = ", ".join(kind.value for kind in SLICE_TYPES)
+                yield f"`{name}` is `{columns[name].type.value}`; a slice column is one of: {listed}", "slice"
 
     @property
     def pattern(self) -> str:
@@ -245,12 +255,14 @@ class InputDocument(_Document):
         if self.resolved_type == "dataset" or self.columns is None:
             return None
         read = self._read
-        sliced = read.slice_columns if isinstance(read, FileInput) else ()
+        sliced = read.slice_columns if isinstance(read, FileInput) else tuple(self.slice)
         columns = tuple(c.column(name, required=name in sliced) for name, c in self.columns.items())
+        lax = self._on_missing is OnMissing.EMPTY
         if isinstance(read, FileInput):
-            return SourceInput(read, Schema(columns), may_lack=self._on_missing is OnMissing.EMPTY)
+            return SourceInput(read, Schema(columns), may_lack=lax)
         split = Split(self.split.column, self.split.parts) if self.split else None
-        return SourceInput(read, Schema(columns), split, self.refresh, self.version or "")
+        version = self.version or ""
+        return SourceInput(read, Schema(columns), split, self.refresh, version, lax, sliced)
 
     @property
     def _read(self) -> TableInput | QueryInput | FileInput:

@@ -20,6 +20,7 @@ from gamelake.layouts.fingerprint import fingerprint, normalised
 from gamelake.layouts.frontmatter import dotted
 from gamelake.layouts.modes import mode_problems
 from gamelake.layouts.paths import SLICE_TYPES
+from gamelake.layouts.pushed import query_mistakes, with_variables
 from gamelake.layouts.spelling import SUFFIXES, read_layout, sql_file_of
 from gamelake.layouts.supported import refusals
 from gamelake.layouts.template import render_sample, typed, undefined_variables
@@ -225,6 +226,15 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
             yield wrong(problem, "inputSources", index, key)
         for problem, key, hint in _unpaired(source, output):
             yield wrong(problem, "inputSources", index, key, hint=hint)
+        if source.resolved_type == "query" and source.query is not None:
+            # where its text goes on in the file depends on how YAML was told to fold it: the key's line it is
+            kinds = {
+                variable: SLICE_TYPES.get(output.columns[column].type, "text")
+                if column in output.columns
+                else "text"
+                for column, variable in output.slice.items()
+            }
+            yield from query_mistakes(source.query, kinds, _source_place(source, index, front, file))
     for problem, key in output.mistakes():
         yield wrong(problem, "outputs", 0, key)
     yield from _variable_checks(document, wrong)
@@ -315,7 +325,17 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         else None,
     )
     bindings = {variable: column for column, variable in declared.slice.items()}
-    sources = {source.name: source.source for source in document.inputs if source.source is not None}
+    sources = {
+        declared_input.name: with_variables(
+            replace(made, place=_source_place(declared_input, index, front, file)),
+            declared_input.slice,
+            {variable: declared.columns[column] for variable, column in bindings.items()},
+            bindings,
+            {name: text for name, v in document.variables.items() if (text := v.default_text) is not None},
+        )
+        for index, declared_input in enumerate(document.inputs)
+        if (made := declared_input.source) is not None
+    }
     inputs = {
         i.name: sources[i.name].dataset if i.name in sources else DatasetName.parse(i.dataset or "")
         for i in document.inputs
@@ -351,6 +371,13 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         carries=document.carries,
         sources=sources,
     )
+
+
+def _source_place(source: InputDocument, index: int, front: FrontMatter, file: str) -> Place:
+    """Where the table, or the query, of an input stands."""
+    key = next((key for key in ("query", "path") if getattr(source, key) is not None), "table")
+    path = ("inputSources", index, key)
+    return Place(file, front.line_of(path), dotted(path))
 
 
 def _pass_through(view: str, output: OutputDocument) -> str:

@@ -130,6 +130,18 @@ def render_text(
         raise LayoutError(str(err), place(_template_line(err)), getattr(err, "hint", None)) from err
 
 
+def template_variables(sql: str) -> set[str]:
+    """Names of variables that a template uses; none for one that does not parse."""
+    if not _HAS_TEMPLATE.search(sql):
+        return set()
+    from jinja2 import TemplateSyntaxError, meta
+
+    try:
+        return meta.find_undeclared_variables(_environment().parse(sql)) - set(MACROS)
+    except TemplateSyntaxError:
+        return set()
+
+
 def undefined_variables(
     sql: str, defined: Iterable[str], *, place: Callable[[int], Place] = _anywhere
 ) -> list[LayoutError]:

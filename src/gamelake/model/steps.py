@@ -129,6 +129,16 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Variable:
+    """A variable of a query that another system runs: the slice column that gives its value."""
+
+    name: str
+    column: str
+    default: str = ""  # text of its value where nobody asks for a slice
+    is_answered: bool = True  # the query gives the column; else it is added to its rows
+
+
+@dataclass(frozen=True)
 class SourceInput:
     """What a layout reads from another system, and the dataset that keeps what was read."""
 
@@ -137,7 +147,10 @@ class SourceInput:
     split: Split | None = None
     refresh: Refresh = Refresh.RUN
     version_query: str = ""
-    may_lack: bool = False  # a folder that is not there holds nothing, instead of being an error
+    may_lack: bool = False  # what is not there holds nothing, instead of being an error
+    sliced: tuple[str, ...] = ()  # columns of the schema by which a table or query is read, a slice at a time
+    variables: tuple[Variable, ...] = ()  # of the query
+    place: Place = field(default=Place(), compare=False, repr=False)  # of the table's name, or of the SQL
 
     @property
     def dataset(self) -> DatasetName:
@@ -161,6 +174,8 @@ class SourceInput:
         name = "_".join([read.connection.lower() or "files", *words.strip("./").lower().split(".")])
         if hashed:
             name += f"_{sha256(hashed.encode()).hexdigest()[:8]}"
+        if self.sliced:
+            name += "_by_" + "_".join(self.sliced)
         return DatasetName("source", Layer.BRONZE, "".join(c if c.isalnum() else "_" for c in name))
 
 
@@ -265,8 +280,10 @@ class PythonStep:
     description: str = ""
     refresh: Refresh | None = None  # of a step that reads another system
     outside: Callable[[], str] | None = None  # version of what it reads there, for `Refresh.VERSION`
-    listing: Callable[[], Mapping[Slice, str]] | None = (
-        None  # slices there are outside, each with its version
+    # slices there are outside, each with its version ("" = only reading it could tell)
+    listing: Callable[[], Mapping[Slice, str]] | None = None
+    usual: Callable[[], Slice | None] | None = (
+        None  # what is read where nobody asks for a slice and none is listed
     )
 
 

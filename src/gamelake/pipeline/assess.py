@@ -8,7 +8,9 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gamelake.errors import OperatorError
 from gamelake.layouts.fingerprint import fingerprint
+from gamelake.model.slices import Slice
 from gamelake.model.steps import PythonStep, Refresh
 from gamelake.pipeline.freshness import (
     InputIndex,
@@ -28,11 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gamelake.ledger.rows import SliceSummary
-    from gamelake.model.slices import Slice
     from gamelake.model.steps import Step
     from gamelake.pipeline.project import Project
 
-    Wanted = Sequence[Slice] | Span | Needed | Needs | None
+    Wanted = Sequence[Slice] | Span | Needed | Needs | Windows | None
     """Slices asked for; None asks for all."""
     OfStep = Sequence[Slice] | Span | Windows | Needed | None
     """Slices asked for of one step."""
@@ -117,21 +118,37 @@ def assess(
 
     `gaps` leaves alone what is stale only because the step itself changed.
     """
-    found = survey(project, step, force=force, known=known)
+    found = survey(project, step, force=force, known=known, slices=slices)
     return replace(found, items=settled(found, found.items, slices, gaps=gaps))
 
 
-def survey(project: Project, step: Step, *, force: bool = False, known: Known | None = None) -> Assessment:
-    """`assess` before anybody asked for some slices only, each slice looked at alone."""
+def survey(
+    project: Project,
+    step: Step,
+    *,
+    force: bool = False,
+    known: Known | None = None,
+    slices: Wanted = None,
+    ask: bool = True,
+) -> Assessment:
+    """`assess` before anybody asked for some slices only, each slice looked at alone.
+
+    Without `ask` no other system is: what was read of it counts as what is there.
+    `slices` tells those that a source cannot list by itself; nothing else of it counts here.
+    """
     known = known or Known(project, [step])
     previous = {str(output.dataset): known.current(str(output.dataset)) for output in step.outputs}
     index = InputIndex(step, project.graph.outputs, known)
-    judge = Judge(step, index, previous, known, force)
+    judge = Judge(step, index, previous, known, force, ask)
     parts: Sequence[Slice] = index.candidates()
     if judge.listing is not None:
-        parts = sorted({*judge.listing, *previous[str(step.outputs[0].dataset)]})
+        parts = sorted({*judge.listing, *previous[str(step.outputs[0].dataset)], *_named(slices)})
     items = tuple(judge.items(parts))
     return Assessment(items, index, previous, judge)
+
+
+def _named(slices: Wanted) -> frozenset[Slice]:
+    return slices.named if isinstance(slices, Needed | Windows) else frozenset()
 
 
 def settled(
@@ -184,7 +201,7 @@ def _left(item: PlanItem) -> PlanItem:
 
 
 def _of_step(slices: Wanted, step: Step) -> OfStep:
-    return slices.by_step.get(step.name, ()) if isinstance(slices, Needs) else slices
+    return slices.of_step(step) if isinstance(slices, Needs) else slices
 
 
 def chosen(part: Slice, slices: OfStep) -> bool:
@@ -212,6 +229,7 @@ class Judge:
     previous: Mapping[str, Mapping[Slice, SliceSummary]]
     known: Known
     force: bool
+    ask: bool = True  # other systems what they have
 
     def item(self, part: Slice) -> PlanItem:
         """The slice's state, and why."""
@@ -264,8 +282,8 @@ class Judge:
             reads = versions_read(self.index.all_feeding(part))
             reason = why_stale(self.step, was, would, read.get(part, {}), reads, self.known.is_equal)
             restates = (was.code, was.schema) != (would.code, would.schema)
-            if self.listing is not None and part not in self.listing:
-                reason = "its files are gone"
+            if self.listing is not None and part not in self.listing and not self._is_told:
+                reason = "it is no longer there"
             changes[part] = _Change(reason or "fingerprint changed", restates)
         return changes
 
@@ -281,7 +299,7 @@ class Judge:
     def _inputs(self, part: Slice) -> str:
         """Fingerprint of the rows the slice would be made from."""
         if self.listing is not None:
-            return self.listing.get(part, _GONE)
+            return self.listing.get(part, "" if self._is_told else _GONE)
         if self._outside:
             return self._outside
         if self.index.own is not None:  # the slice before may come out different while the step runs
@@ -300,13 +318,28 @@ class Judge:
         """Slices of another system and their versions; None for steps without any of their own."""
         if not isinstance(self.step, PythonStep) or self.step.listing is None:
             return None
-        return self.step.listing()
+        if self.ask or self.step.refresh is None:  # files are looked at, if they can be
+            try:
+                return self.step.listing()
+            except OperatorError:
+                if self.ask:
+                    raise
+        had = self.previous[str(self.step.outputs[0].dataset)]
+        return {part: Parts.parse(version.fingerprint).inputs for part, version in had.items()}
+
+    @property
+    def _is_told(self) -> bool:
+        """True for a source that is told its slices, because it cannot list them."""
+        return isinstance(self.step, PythonStep) and self.step.usual is not None
 
     @cached_property
     def _outside(self) -> str:
         """What a step of another system would read now; empty for all others."""
         if not isinstance(self.step, PythonStep) or self.step.outside is None:
             return ""
+        if not self.ask:
+            had = self.previous[str(self.step.outputs[0].dataset)].get(Slice())
+            return Parts.parse(had.fingerprint).inputs if had else ""
         return fingerprint(self.step.outside())
 
     @cached_property

@@ -186,7 +186,7 @@ def why_stale(
     if before.inputs != now.inputs:
         changes = _input_changes(read_before, read, is_equal)
         listed = isinstance(step, PythonStep) and step.listing is not None
-        reasons.append(_first_of(changes) or ("its files changed" if listed else "inputs changed"))
+        reasons.append(_first_of(changes) or ("it changed there" if listed else "inputs changed"))
     return "; ".join(reasons) or None
 
 

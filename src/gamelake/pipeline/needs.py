@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from gamelake.model.slices import Slice
-from gamelake.model.steps import FoldStep, SqlStep
+from gamelake.model.steps import FoldStep, PythonStep, SqlStep
 from gamelake.pipeline.check_fit import judged_against
-from gamelake.pipeline.reach import Reach, apart, date_columns, shifted
+from gamelake.pipeline.reach import Reach, apart, date_columns
+from gamelake.pipeline.span import Span, days_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gamelake.model.steps import Step
     from gamelake.pipeline.graph import Graph
@@ -45,16 +47,24 @@ class Window:
     def through(self, reach: Reach) -> Window:
         """The slices of an input that slices of this window are made from."""
         theirs = {ours: name for name, ours in reach.pairs}
-        counted = next((ours for name, ours in reach.pairs if name == reach.day), "")
-        wide = self._along(counted) if counted else self
-        values = reach.key(wide.values.project(theirs))
+        days = next((ours for name, ours in reach.pairs if name == reach.day), "")
+        wide = self._along(days)
+        values = Slice(tuple((theirs[name], value) for name, value in wide.values.keys if name in theirs))
         if wide.day not in theirs:
             return Window(values)
-        day, first, last = theirs[wide.day], wide.first, wide.last
-        if day == reach.day:
-            first = first and _moved(day, first, -reach.reading.lookback)
-            last = last and _moved(day, last, reach.reading.lookahead)
-        return Window(values, day, first, last)
+        first, last = wide.first, wide.last
+        if wide.day == days:
+            first = _moved(first, -reach.reading.lookback) if first else ""
+            last = _moved(last, reach.reading.lookahead)
+        return Window(values, theirs[wide.day], first, last)
+
+    def each(self) -> Iterator[Slice]:
+        """Its slices as far as they can be told: not where it begins with the earliest day."""
+        if not self.day:
+            yield self.values
+        elif self.first:
+            for day in days_of(Span(self.first, self.last, frozenset())):
+                yield Slice((*self.values.keys, (self.day, day)))
 
     def _along(self, day: str) -> Window:
         """The same window, told as days of that column where it says one."""
@@ -68,7 +78,8 @@ class Window:
 class Windows:
     """Slices of one step."""
 
-    windows: frozenset[Window]
+    windows: frozenset[Window] = frozenset()
+    named: frozenset[Slice] = frozenset()  # slices to read whose source cannot list what it has
 
     def holds(self, part: Slice) -> bool:
         """True when the slice lies in one of them."""
@@ -80,6 +91,15 @@ class Needs:
     """Some slices of some steps, and all they are made from."""
 
     by_step: Mapping[str, Windows]
+
+    def of_step(self, step: Step) -> Windows:
+        """Slices of one step; for a source that cannot list what it has, by name as well."""
+        found = self.by_step.get(step.name, Windows())
+        if not isinstance(step, PythonStep) or step.usual is None:
+            return found
+        columns = step.outputs[0].slice_columns
+        parts = (part.project(columns) for window in found.windows for part in window.each())
+        return replace(found, named=frozenset(part for part in parts if len(part.keys) == len(columns)))
 
     @classmethod
     def of(cls, graph: Graph, names: Iterable[str], parts: Sequence[Slice]) -> Needs:
@@ -105,16 +125,14 @@ class Needs:
 
 def _read(step: Step, graph: Graph, windows: Iterable[Window]) -> Iterable[tuple[str, set[Window]]]:
     """The steps that write what a step or a check of its rows reads, and which of their slices."""
-    for view in step.inputs:
-        reach = Reach.of(step, view, graph.outputs)
-        yield graph.producers[reach.dataset], {window.through(reach) for window in windows}
+    reaches = [Reach.of(step, view, graph.outputs) for view in step.inputs]
     for dataset in judged_against(step.outputs):
-        columns = tuple(
-            name for name in step.outputs[0].slice_columns if name in graph.outputs[dataset].slice_columns
-        )
-        reach = Reach(dataset, dataset, tuple((name, name) for name in columns), None)
-        yield graph.producers[dataset], {window.through(reach) for window in windows}
+        columns = graph.outputs[dataset].slice_columns
+        shared = tuple((name, name) for name in step.outputs[0].slice_columns if name in columns)
+        reaches.append(Reach(dataset, dataset, shared, None))
+    for reach in reaches:
+        yield graph.producers[reach.dataset], {window.through(reach) for window in windows}
 
 
-def _moved(column: str, day: str, days: int) -> str:
-    return shifted(Slice(((column, day),)), column, days).as_dict()[column]
+def _moved(day: str, days: int) -> str:
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()

@@ -13,7 +13,7 @@ from gamelake.model.steps import SqlStep
 from gamelake.pipeline.assess import PlanItem, PlanState, settled, survey
 from gamelake.pipeline.known import Known
 from gamelake.pipeline.needed import Needed, needed_of
-from gamelake.pipeline.needs import Needs
+from gamelake.pipeline.needs import Needs, Windows
 from gamelake.pipeline.reach import date_columns
 from gamelake.pipeline.span import Span
 from gamelake.pipeline.variables import refuse_unset
@@ -84,8 +84,11 @@ def plan(
     slices: Wanted = None,
     gaps: bool = False,
     alone: bool = False,
+    ask: bool = True,
 ) -> Plan:
-    """Compare wanted slices with the ledger. Reads the ledger only; changes nothing.
+    """Compare wanted slices with the ledger, and with what other systems say they have; changes nothing.
+
+    Without `ask` they are not asked: what was read of them counts as what is there.
 
     `targets` are datasets, steps or layers (see `Graph.named`) and bring along what they need;
     `slices` keeps items that agree with one of them; `force` adds fresh items of the targets;
@@ -94,7 +97,8 @@ def plan(
     """
     names = selected(project, targets, slices, alone=alone)
     steps = [project.graph.steps[name] for name in names]
-    foresight = _Foresight(project, steps, forced_steps(project, targets, force=force), slices, gaps=gaps)
+    forced = forced_steps(project, targets, force=force)
+    foresight = _Foresight(project, steps, forced, slices, gaps=gaps, ask=ask)
     items: list[PlanItem] = []
     for step in steps:
         items += foresight.items(step)
@@ -143,7 +147,7 @@ def selected(
     refuse_unset(project.graph.steps[name] for name in names)
     outputs = [project.graph.steps[name].outputs[0] for name in names]  # all of a step are sliced alike
     known = {column: output.schema[column].type for output in outputs for column in output.slice_columns}
-    parts = () if slices is None or isinstance(slices, (Span, Needed, Needs)) else slices
+    parts = () if slices is None or isinstance(slices, (Span, Needed, Needs, Windows)) else slices
     asked = [pair for part in parts for pair in part.keys]
     for column, _ in asked:
         if column not in known:
@@ -188,13 +192,21 @@ class _Foresight:
     """Plans step after step, knowing which slices the steps before will have made or may have changed."""
 
     def __init__(
-        self, project: Project, steps: Sequence[Step], forced: set[str], slices: Wanted, *, gaps: bool
+        self,
+        project: Project,
+        steps: Sequence[Step],
+        forced: set[str],
+        slices: Wanted,
+        *,
+        gaps: bool = False,
+        ask: bool = True,
     ) -> None:
         self._project = project
         self._names = frozenset(step.name for step in steps)
         self._forced = forced
         self._slices = slices
         self._gaps = gaps
+        self._ask = ask
         self._known = Known(project, steps)
         self._pending: dict[str, list[Slice]] = {}  # dataset → slices about to be (re)built
         self._unasked: dict[str, list[Slice]] = {}  # dataset → those that would be, had they been asked for
@@ -203,7 +215,8 @@ class _Foresight:
     def items(self, step: Step) -> list[PlanItem]:
         """Items of the next step in order; remembers them for those to come."""
         force = step.name in self._forced
-        found = survey(self._project, step, force=force, known=self._known)
+        slices = needed_of(self._project.graph, step, self._slices, self._names)
+        found = survey(self._project, step, force=force, known=self._known, slices=slices, ask=self._ask)
         feeds = [self._feed(reach) for reach in found.index.reaches.values()]
         by_slice = {item.slice: item for item in found.items}
         for part, reason in _depending(by_slice, feeds).items():
@@ -213,7 +226,6 @@ class _Foresight:
             by_slice = {**self._unasked_before(step, found.index), **by_slice}
         in_order = by_slice if len(by_slice) == len(found.items) else sorted(by_slice)
         ordered = [by_slice[part] for part in in_order]
-        slices = needed_of(self._project.graph, step, self._slices, self._names)
         items = list(settled(found, ordered, slices, gaps=self._gaps))
         moving = [item.slice for item in items if item.moves]
         self._pending |= {str(output.dataset): moving for output in step.outputs}

@@ -14,7 +14,7 @@ from gamelake.ledger.ledger import Ledger
 from gamelake.model.steps import SqlStep
 from gamelake.pipeline.graph import Graph
 from gamelake.pipeline.reading import reading_steps
-from gamelake.pipeline.targets import Targets, refuse_unknown_connections
+from gamelake.pipeline.targets import Targets, refuse_unknown_connections, without_absent
 from gamelake.pipeline.variables import with_defaults
 from gamelake.stores.lake import Lake
 
@@ -63,7 +63,7 @@ class Project:
     ) -> Self:
         """Open ledger and lake of a project and derive its graph; `members` are its packs' steps and sources."""
         clock, ids = clock or SystemClock(), ids or SystemIds()
-        found = with_defaults(members, settings, clock)
+        found = without_absent(settings, with_defaults(members, settings, clock))
         graph = Graph([*found, *reading_steps(found, Targets(settings, clock))])
         refuse_unknown_connections(settings, graph.outputs.values())
         layouts = (step for step in graph.steps.values() if isinstance(step, SqlStep))

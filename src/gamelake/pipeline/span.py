@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gamelake.model.slices import Slice
 
 
@@ -35,3 +38,15 @@ class Span:
         if self.slices is not None and not any(part.is_meant_by(wanted) for wanted in self.slices):
             return False
         return all(self.first <= value <= self.last for name, value in part.keys if name in self.columns)
+
+
+def days_of(span: Span) -> Iterator[str]:
+    """Every day of a span, in order.
+
+    >>> list(days_of(Span("2026-02-27", "2026-03-01", frozenset())))
+    ['2026-02-27', '2026-02-28', '2026-03-01']
+    """
+    day, last = date.fromisoformat(span.first), date.fromisoformat(span.last)
+    while day <= last:
+        yield day.isoformat()
+        day += timedelta(days=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ class StepRun:
         start = self._project.clock.monotonic()
         try:
             found = self._assess()
-        except OperatorError as err:  # another system does not tell what there is
+        except (OperatorError, LayoutError) as err:  # another system does not tell what there is
             return self._fail(None, err)
         self._result.fresh = sum(item.state is PlanState.FRESH for item in found.items)
         if any(item.is_work for item in found.items):
@@ -335,6 +336,8 @@ class StepRun:
             for item in batch:
                 with self._failing_alone(item):
                     staged = {str(o.dataset): stage.written(str(o.dataset), item.slice) for o in step.outputs}
+                    if step.refresh is not None:  # rows have no order there, and files have
+                        staged = {n: [replace(w, digest=None) for w in files] for n, files in staged.items()}
                     candidates.append(self._examine(item, found, session, staged))
         return candidates
 

@@ -8,31 +8,42 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from gamelake.connections import FileConnection, PostgresConnection
-from gamelake.errors import GamelakeError, LayoutError, Place
+from gamelake.connections import (
+    DuckDBConnection,
+    FileConnection,
+    IcebergConnection,
+    LakeConnection,
+    PostgresConnection,
+    TrinoConnection,
+)
+from gamelake.errors import GamelakeError, LayoutError, OperatorError, Place
 from gamelake.model.publish import Receipt
+from gamelake.model.steps import SqlStep
+from gamelake.pipeline.variables import today
 from gamelake.stores.base import lease_name
 from gamelake.stores.recovery import record_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
     from pathlib import Path
 
     from gamelake.clock import Clock
     from gamelake.connections import Connection
     from gamelake.ledger.rows import Lease
     from gamelake.model.publish import PublishedSlice, StagedSlice
-    from gamelake.model.steps import Output
+    from gamelake.model.steps import Output, Source, Step
     from gamelake.pipeline.project import Project
     from gamelake.settings import Settings
     from gamelake.stores.file_system import FileSystem
     from gamelake.stores.postgres import PostgresStore
-    from gamelake.stores.postgres_source import PostgresSource
     from gamelake.stores.remote import Remote
+    from gamelake.stores.source import SourceReader
 
 _BATCH_SLICES = 64
 _COMMIT_WAIT = 120.0  # seconds in the queue for a table before giving up
@@ -78,6 +89,10 @@ class Targets:
                 )
             return self._stores[connection]
 
+    def today(self) -> date:
+        """The day it is in the project's zone."""
+        return today(self._settings, self._clock)
+
     def connection(self, name: str) -> Connection:
         """The profile's connection; LayoutError when it has none of that name."""
         return self._settings.connection(name)
@@ -99,21 +114,58 @@ class Targets:
             raise LayoutError(problem, hint='files are read from a connection with `kind = "file"`')
         return FileSystem(found, self._settings.root, self.remote(found.name))
 
-    def source(self, connection: str) -> PostgresSource:
+    def source(self, connection: str) -> SourceReader:
         """What reads tables and queries behind a connection."""
+        found, remote = self.connection(connection), self.remote(connection)
+        if isinstance(found, TrinoConnection):
+            from gamelake.stores.trino_source import TrinoSource
+
+            return TrinoSource(found, remote)
+        if isinstance(found, IcebergConnection):
+            from gamelake.stores.iceberg_source import IcebergSource
+
+            return IcebergSource(found, remote)
+        if isinstance(found, DuckDBConnection):
+            from gamelake.stores.local_source import LocalSource
+
+            return LocalSource(found, self._settings.root, remote)
+        if not isinstance(found, PostgresConnection):
+            problem = f"the connection `{connection}` is of the kind `{found.kind}`, which holds no tables"
+            raise LayoutError(problem, hint="tables and queries need a database")
         from gamelake.stores.postgres_link import driver
 
         driver()
         from gamelake.stores.postgres_source import PostgresSource
 
-        store = self.store(connection)
-        return PostgresSource(store.connection, store.remote)
+        return PostgresSource(found, remote)
 
     def ping(self, connection: str) -> str:
         """What answers behind a connection, in a few words; raises what reaching it raises."""
+        found = self.connection(connection)
+        if isinstance(found, TrinoConnection):
+            from gamelake.stores import trino_link
+
+            return f"Trino {trino_link.ping(found)}, {found.where}"
+        if isinstance(found, IcebergConnection):
+            from gamelake.stores.iceberg_source import IcebergSource
+
+            return f"{IcebergSource(found, self.remote(connection)).ping()}, {found.where}"
+        if isinstance(found, DuckDBConnection):
+            from gamelake.stores.local_source import LocalSource
+
+            return LocalSource(found, self._settings.root, self.remote(connection)).ping()
+        if isinstance(found, LakeConnection):
+            return f"outputs stay in {found.where}"
+        if isinstance(found, FileConnection):
+            folder = self.folder(connection)
+            there = folder.children(folder.root)
+            if there is None:
+                problem = f"`{folder.where}` is not there"
+                raise OperatorError(problem, hint="mend `root` of the connection, or make the folder")
+            return f"{len(there)} entries in {folder.where}"
+        assert isinstance(found, PostgresConnection)
         from gamelake.stores import postgres_link
 
-        found = self.store(connection).connection
         return f"Postgres {postgres_link.ping(found)}, {found.where}"
 
     def remote(self, connection: str) -> Remote:
@@ -205,6 +257,18 @@ def recover(project: Project) -> list[Receipt]:
     return found
 
 
+def without_absent(settings: Settings, members: Iterable[Step | Source]) -> list[Step | Source]:
+    """Layouts whose target the profile replaces by the lake, without that target."""
+    return [_without_absent(settings, m) if isinstance(m, SqlStep) else m for m in members]
+
+
+def _without_absent(settings: Settings, step: SqlStep) -> SqlStep:
+    target = step.outputs[0].target
+    if target is None or not isinstance(settings.connections.get(target.connection), LakeConnection):
+        return step
+    return replace(step, outputs=(replace(step.outputs[0], target=None),))
+
+
 def refuse_unknown_connections(settings: Settings, outputs: Iterable[Output]) -> None:
     """LayoutError naming every output whose connection the profile does not have, and tables named twice."""
     errors: list[LayoutError] = []
@@ -214,11 +278,9 @@ def refuse_unknown_connections(settings: Settings, outputs: Iterable[Output]) ->
             continue
         place = Place(key=f"{output.dataset}.connection")
         try:
-            target = settings.connection(output.target.connection)
-            if not isinstance(target, PostgresConnection):
-                problem = (
-                    f"`{output.target.connection}` is of the kind `{target.kind}`, which holds no tables"
-                )
+            found = settings.connection(output.target.connection)
+            if not isinstance(found, PostgresConnection):
+                problem = f"`{found.name}` is of the kind `{found.kind}`, which is only read from"
                 errors.append(LayoutError(problem, place, "publish to a connection of the kind `postgres`"))
         except LayoutError as error:
             errors.append(LayoutError(error.problem, place, error.hint))

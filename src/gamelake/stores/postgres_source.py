@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,22 +12,21 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 from psycopg import sql
 
-from gamelake.errors import LayoutError, OperatorError, Place, StoreError
+from gamelake.errors import OperatorError, StoreError
 from gamelake.model.schema import ByType, ColumnType
-from gamelake.model.steps import QueryInput, TableInput
 from gamelake.stores.postgres_link import session
+from gamelake.stores.source import SqlSource, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gamelake.connections import PostgresConnection
     from gamelake.model.schema import Column
-    from gamelake.model.steps import SourceInput
     from gamelake.stores.postgres_link import Session
     from gamelake.stores.remote import Remote
+    from gamelake.stores.source import Tell
 
-_MOST_AT_ONCE = 4
 _BLOCK_BYTES = 4 * 1_048_576
 # how a column is asked for, and what the text of the answer is read as
 _ASKED: ByType[tuple[str, pa.DataType]] = ByType(
@@ -45,167 +43,96 @@ _ASKED: ByType[tuple[str, pa.DataType]] = ByType(
     },
     lambda digits, scale: (f"{{}}::numeric({digits},{scale})::text", pa.string()),
 )
-_RANGED = frozenset({ColumnType.INT, ColumnType.BIGINT})
-_FRACTIONAL = frozenset({700, 701, 1700})  # Postgres' numbers of its types real, double precision and numeric
+_WHOLE = frozenset({ColumnType.INT, ColumnType.BIGINT})
+_FRACTIONAL = frozenset({"float4", "float8", "numeric"})
 
 
-@dataclass(frozen=True)
-class Part:
-    """One part-query: its number, and which rows are its own."""
+class PostgresSource(SqlSource):
+    """Reads what layouts declare as `table` or `query` inputs; everything it reads at once is of one moment.
 
-    number: int
-    condition: sql.Composable
+    A part that fails is tried again in the same snapshot; when that is lost with its session, all of it is.
+    """
 
-
-class PostgresSource:
-    """Reads what layouts declare as `table` or `query` inputs. Changes nothing there."""
+    dialect = "postgres"
 
     def __init__(self, connection: PostgresConnection, remote: Remote) -> None:
+        super().__init__(remote)
         self._connection = connection
-        self._remote = remote
 
-    def version(self, query: str) -> str:
-        """What a version query answers: the first value of its first row, as text."""
+    @contextmanager
+    def opened(self, snapshot: str | None = None) -> Iterator[PostgresMoment]:
+        """A session that sees one moment and may only read; a given snapshot's moment."""
+        with session(self._connection) as link:
+            link.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            if snapshot is not None:
+                link.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
+            yield PostgresMoment(link, self)
 
-        def ask() -> str:
-            with _reading(self._connection) as link:
-                row = link.execute(sql.SQL(_as_literal(query))).fetchone()
-                return str(row[0]) if row else ""
+    def asked(self, column: Column, there: str) -> str:
+        name, form = quoted(column.name), _ASKED[column.type][0]
+        if column.type in _WHOLE and there in _FRACTIONAL:
+            # Postgres rounds a fraction into a whole number; as text it is an error that names the value
+            return f"CASE WHEN {name} = trunc({name}) THEN {form.format(name)} ELSE {form.format(f'{name}::text')} END"
+        return form.format(name)
 
-        return self._remote.run(ask)
+    def constant(self, column: Column, text: str) -> str:
+        value = "'" + text.replace("'", "''") + "'"
+        typed = f"{value}::date" if column.type is ColumnType.DATE else value
+        return _ASKED[column.type][0].format(f"({typed})")
 
-    def read(self, wanted: SourceInput, folder: Path) -> list[Path]:
-        """Write the rows as Parquet files, one for each part; everything is of one moment.
-
-        A part that fails is tried again alone, in the same snapshot; when the snapshot is lost with its
-        session, all of it is read again. StoreError when the parts do not add up to the whole.
-        """
-        return self._remote.run(lambda: self._read(wanted, folder))
-
-    def _read(self, wanted: SourceInput, folder: Path) -> list[Path]:
-        with _reading(self._connection) as link:
-            parts = _parts(link, wanted)
-            if len(parts) == 1:
-                path = folder / "part-0.parquet"
-                _copy_out(link, wanted, parts[0], path)
-                return [path]
-            row = link.execute("SELECT pg_export_snapshot()").fetchone()
-            assert row is not None
-            with ThreadPoolExecutor(min(len(parts), _MOST_AT_ONCE), thread_name_prefix="part") as pool:
-                done = list(pool.map(lambda part: self._read_part(wanted, part, row[0], folder), parts))
-            rows = sum(count for _, count in done)
-            count = sql.SQL("SELECT count(*) FROM {}").format(_relation(wanted))
-            whole = link.execute(count).fetchone()
-        if whole is None or whole[0] != rows:
-            problem = f"the {len(parts)} parts of {_named(wanted)} have {rows} rows, the whole has {whole and whole[0]}"
-            raise StoreError(
-                problem, hint="split by a column whose values do not depend on when they are asked for"
-            )
-        return [path for path, _ in done]
-
-    def _read_part(self, wanted: SourceInput, part: Part, snapshot: str, folder: Path) -> tuple[Path, int]:
-        path = folder / f"part-{part.number}.parquet"
-
-        def once() -> int:
-            with _reading(self._connection, snapshot) as link:
-                return _copy_out(link, wanted, part, path)
-
-        return path, self._remote.run(once)
+    def bucket(self, column: str, parts: int) -> str:
+        return f"abs(coalesce(hashtextextended({column}::text, 0), 0) % {parts})"
 
 
-@contextmanager
-def _reading(connection: PostgresConnection, snapshot: str | None = None) -> Iterator[Session]:
-    """A session that sees one moment and may only read; a given snapshot's moment."""
-    with session(connection) as link:
-        link.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        if snapshot is not None:
-            link.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
-        yield link
+class PostgresMoment:
+    """See `Moment`."""
 
+    def __init__(self, link: Session, source: PostgresSource) -> None:
+        self._link = link
+        self._source = source
+        self._snapshot: str | None = None
+        self._lock = Lock()
 
-def _relation(wanted: SourceInput) -> sql.Composable:
-    read = wanted.read
-    if isinstance(read, TableInput):
-        return sql.Identifier(*read.table.split("."))
-    assert isinstance(read, QueryInput)
-    return sql.SQL(f"(\n{_as_literal(read.sql)}\n) AS q")
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self._link.execute(sql.SQL(_as_literal(query))).fetchall()
+
+    def types(self, relation: str, columns: Sequence[str]) -> Mapping[str, str]:
+        listed = ", ".join(quoted(name) for name in columns)
+        answer = self._link.execute(sql.SQL(_as_literal(f"SELECT {listed} FROM {relation} LIMIT 0")))
+        known = [self._link.adapters.types.get(column.type_code) for column in answer.description or ()]
+        return {name: kind.name if kind else "unknown" for name, kind in zip(columns, known, strict=True)}
+
+    @contextmanager
+    def beside(self) -> Iterator[PostgresMoment]:
+        with self._lock:
+            if self._snapshot is None:
+                self._snapshot = str(self.rows("SELECT pg_export_snapshot()")[0][0])
+        with self._source.opened(self._snapshot) as moment:
+            yield moment
+
+    def copy(self, query: str, columns: Sequence[Column], path: Path, tell: Tell) -> int:
+        schema = pa.schema([(column.name, _stored(column)) for column in columns])
+        wanted = sql.SQL(_as_literal(f"COPY ({query}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"))
+        rows = 0
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer, self._link.cursor() as cursor:
+            with cursor.copy(wanted) as copy:
+                for batch in _batches(_CopyStream(copy), columns):
+                    arrays = [_typed(c, batch.column(n)) for n, c in enumerate(columns)]
+                    writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+                    rows += batch.num_rows
+                    tell(batch.num_rows)
+            if rows != cursor.rowcount:
+                problem = f"Postgres sent {cursor.rowcount} rows, {rows} were understood"
+                raise StoreError(problem, hint="run again")
+        return rows
 
 
 def _as_literal(text: str) -> Any:
     """SQL that a person wrote for this database, as it stands; the driver's type wants text known beforehand."""
-    return text.strip().rstrip(";")
+    return text
 
 
-def _named(wanted: SourceInput) -> str:
-    return f"`{wanted.read.table}`" if isinstance(wanted.read, TableInput) else "the query"
-
-
-def _parts(link: Session, wanted: SourceInput) -> list[Part]:
-    """Conditions that hold for each row exactly once, also when the column is null."""
-    if wanted.split is None or wanted.split.parts == 1:
-        return [Part(0, sql.SQL("true"))]
-    name, count = wanted.split.column, wanted.split.parts
-    if name not in wanted.schema.names:
-        problem = f"`split` names `{name}`, which is not a column of the input"
-        raise LayoutError(problem, Place(key=f"{wanted.dataset}.split"))
-    column = sql.Identifier(name)
-    if wanted.schema[name].type not in _RANGED:
-        bucket = sql.SQL("abs(coalesce(hashtextextended({}::text, 0), 0) % {}) = {}")
-        return [Part(n, bucket.format(column, sql.Literal(count), sql.Literal(n))) for n in range(count)]
-    query = sql.SQL("SELECT min({0}), max({0}) FROM {1}").format(column, _relation(wanted))
-    least, greatest = link.execute(query).fetchone() or (None, None)
-    if least is None:
-        return [Part(0, sql.SQL("true"))]
-    width = (int(greatest) - int(least)) // count + 1
-    bounds = [int(least) + width * n for n in range(1, count)]
-    return [Part(n, _between(column, bounds, n)) for n in range(count)]
-
-
-def _between(column: sql.Identifier, bounds: list[int], n: int) -> sql.Composable:
-    """The first part has no lower bound and takes the nulls, the last has no upper one."""
-    above = sql.SQL("{} >= {}").format(column, sql.Literal(bounds[n - 1])) if n else sql.SQL("true")
-    below = sql.SQL("{} < {}").format(column, sql.Literal(bounds[n])) if n < len(bounds) else sql.SQL("true")
-    both = sql.SQL("({} AND {})").format(above, below)
-    return both if n else sql.SQL("({} OR {} IS NULL)").format(both, column)
-
-
-def _copy_out(link: Session, wanted: SourceInput, part: Part, path: Path) -> int:
-    """Stream one part into a file; its rows."""
-    query = sql.SQL("COPY (SELECT {} FROM {} WHERE {}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)").format(
-        sql.SQL(", ").join(_asked(link, wanted)), _relation(wanted), part.condition
-    )
-    columns = wanted.schema.columns
-    schema = pa.schema([(c.name, _stored(c)) for c in columns])
-    rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer, link.cursor() as cursor:
-        with cursor.copy(query) as copy:
-            for batch in _batches(_CopyStream(copy), columns):
-                arrays = [_typed(c, batch.column(n)) for n, c in enumerate(columns)]
-                writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
-                rows += batch.num_rows
-        if rows != cursor.rowcount:
-            problem = f"Postgres sent {cursor.rowcount} rows, {rows} were understood"
-            raise StoreError(problem, hint="run again")
-    return rows
-
-
-def _asked(link: Session, wanted: SourceInput) -> list[sql.Composable]:
-    """The SELECT list. Postgres rounds fractions into a whole number; here such a value is an error that names it."""
-    names = [sql.Identifier(column.name) for column in wanted.schema.columns]
-    there = sql.SQL("SELECT {} FROM {} LIMIT 0").format(sql.SQL(", ").join(names), _relation(wanted))
-    asked: list[sql.Composable] = []
-    for name, column, found in zip(
-        names, wanted.schema.columns, link.execute(there).description or (), strict=True
-    ):
-        form = _ASKED[column.type][0]
-        if column.type in _RANGED and found.type_code in _FRACTIONAL:
-            exact = form.format("{0}")
-            form = f"CASE WHEN {{0}} = trunc({{0}}) THEN {exact} ELSE {form.format('{0}::text')} END"
-        asked.append(sql.SQL(form).format(name))
-    return asked
-
-
-def _batches(stream: _CopyStream, columns: tuple[Column, ...]) -> Iterator[pa.RecordBatch]:
+def _batches(stream: _CopyStream, columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
     """Typed batches of a bounded size; a broken session is raised as what it is."""
     options = pc.ConvertOptions(
         column_types={str(n): _ASKED[c.type][1] for n, c in enumerate(columns)},

@@ -42,7 +42,7 @@ def runs_part(request: Request, project: ProjectDep, state: RunState | None = No
 
 @router.get("/parts/plan", include_in_schema=False)
 def plan_part(request: Request, project: ProjectDep) -> Response:
-    return pages_of(request).render(request, "core/plan_part.html", plan=start.plan_view(project))
+    return pages_of(request).render(request, "core/plan_part.html", plan=start.plan_view(project, ask=False))
 
 
 @router.post("/runs", include_in_schema=False)

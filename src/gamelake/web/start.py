@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 MAX_ITEMS = 200
 
 
-def plan_view(project: Project) -> PlanView:
-    """What is missing or stale now; what is fresh is only counted."""
-    made = plan(project)
+def plan_view(project: Project, *, ask: bool = True) -> PlanView:
+    """What is missing or stale now; what is fresh is only counted. A page that is looked at often does not `ask`."""
+    made = plan(project, ask=ask)
     shown = [item for item in made.items if item.state is not PlanState.FRESH]
     items = [
         PlanItem(
