@@ -391,7 +391,7 @@ def test_something_else_on_the_port_is_told(double, tmp_path):
         ping(double.connection())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     rows=st.lists(
         st.tuples(
