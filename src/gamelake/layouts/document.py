@@ -20,6 +20,7 @@ from gamelake.model.schema import (
     SemanticType,
 )
 from gamelake.model.steps import (
+    Chain,
     Mode,
     OnEmpty,
     OnMissing,
@@ -281,6 +282,18 @@ class VariableDocument(_Document):
         return None if self.default is None else str(self.default)
 
 
+class ChainDocument(_Document):
+    """How slices that carry state follow each other: `true`, or a mapping for a chain without gaps."""
+
+    gaps: Literal["fail", "skip"] = "skip"
+    first: VariableName | None = None
+
+    @property
+    def chain(self) -> Chain:
+        """The model's chain."""
+        return Chain(self.gaps == "fail", self.first or "")
+
+
 class LayoutDocument(_Document):
     """The whole front matter of one layout, or a whole YAML or JSON layout without its SQL."""
 
@@ -293,7 +306,12 @@ class LayoutDocument(_Document):
     checks: list[CheckDocument] = Field(default_factory=list)
     strategy: Identifier | None = None
     maturity: Literal["experimental", "candidate", "champion", "archived"] | None = None
-    carries: bool = False
+    carries: bool | ChainDocument = False
+
+    @property
+    def chain(self) -> Chain:
+        """How slices follow each other, where the layout carries."""
+        return self.carries.chain if isinstance(self.carries, ChainDocument) else Chain()
 
 
 def known_keys(path: tuple[str | int, ...]) -> list[str]:
@@ -307,6 +325,7 @@ def known_keys(path: tuple[str | int, ...]) -> list[str]:
         "split": [SplitDocument],
         "checks": list(CHECK_DOCUMENTS),
         "tolerance": [ToleranceDocument],
+        "carries": [ChainDocument],
     }
     names = [part for part in path if isinstance(part, str) and part in models]
     fields = [model.model_fields.items() for model in models[names[-1] if names else ""]]

@@ -336,7 +336,8 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         defaults={name: text for name, text in defaults.items() if text is not None},
         fingerprint=fingerprint(normalised(sql), *told),
         readings={s.name: s.reading for s in document.inputs if s.reading != Reading()},
-        carries=document.carries,
+        carries=bool(document.carries),
+        chain=document.chain,
         sources=sources,
     )
 

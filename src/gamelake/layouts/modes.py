@@ -63,6 +63,17 @@ def _carry_problems(document: LayoutDocument, output: OutputDocument) -> Iterato
     if len(_dates(output)) != 1:
         problem = "`carries` needs `slice` with exactly one date column, which says what comes before"
         yield problem, ("carries",), "add `slice: [day]`, with `day: date` in the schema"
+    first = document.chain.first
+    declared = document.variables.get(first)
+    if first and (declared is None or declared.type != "date" or first in output.slice.values()):
+        problem = (
+            f"`first: {first}` names a variable that holds the first day, and none of type `date` is declared"
+        )
+        yield (
+            problem,
+            ("carries", "first"),
+            f"add `variables: {{{first}: {{type: date, default: 2026-01-01}}}}`",
+        )
     for position, source in enumerate(document.inputs):
         if source.name == PREVIOUS:
             problem = f"`{PREVIOUS}` is the name by which `carries` shows the slice before"

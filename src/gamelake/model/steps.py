@@ -64,6 +64,14 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Chain:
+    """How slices that carry state follow each other."""
+
+    daily: bool = False  # a day between two slices that has none is an error
+    first: str = ""  # variable that holds the first day: before it there are no slices
+
+
+@dataclass(frozen=True)
 class Target:
     """A table of another system that gets every published version too."""
 
@@ -200,6 +208,7 @@ class SqlStep:
     sql_on_one_line: bool = False  # the whole text is written on `sql_line`, as JSON does
     readings: Mapping[str, Reading] = field(default_factory=dict)  # view name → how; absent = plainly
     carries: bool = False  # reads its own slice before as the view `previous`
+    chain: Chain = Chain()  # of a step that carries
     delta_of: DatasetName | None = None  # the table that is folded from what this writes
 
     def sql_place(self, line: int, key: str | None = None) -> Place:

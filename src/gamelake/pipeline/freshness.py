@@ -66,7 +66,8 @@ class InputIndex:
             index._by_key[view] = dict(feeds)
             index._first[view] = reach.first_days(feeds)
         if isinstance(step, SqlStep) and step.carries:
-            index.own = OwnSlices(step.outputs[0], current.get(str(step.outputs[0].dataset), {}))
+            own = current.get(str(step.outputs[0].dataset), {})
+            index.own = OwnSlices(step.outputs[0], own, first_day(step))
         return index
 
     def seen_as(self, view: str, for_slice: Slice) -> list[SliceVersion]:
@@ -100,7 +101,7 @@ class InputIndex:
         for view, reach in self.reaches.items():
             if reach.shared == self.columns:
                 found |= self._by_key[view].keys()
-        return sorted(found)
+        return sorted(part for part in found if self.own is None or self.own.holds(part))
 
     def missing(self, part: Slice) -> tuple[str, Slice] | None:
         """An input, and the cut slice of it that the output slice needs and nobody has published."""
@@ -112,14 +113,23 @@ class InputIndex:
 
 
 class OwnSlices:
-    """The newest slices of a step that carries state, found by the slice that comes after them."""
+    """The newest slices of a step that carries state, found by the slice that comes after them.
 
-    def __init__(self, output: Output, versions: Mapping[Slice, SliceVersion]) -> None:
+    `first` is the day with which the chains begin; what is there of days before it counts as not there.
+    """
+
+    def __init__(self, output: Output, versions: Mapping[Slice, SliceVersion], first: str = "") -> None:
         self.day = date_columns(output, output.slice_columns)[0]
+        self.first = first
         self._versions: dict[Slice, dict[str, SliceVersion]] = defaultdict(dict)
         self._days: dict[Slice, list[str]] = {}
         for version in versions.values():
-            self.learn(version)
+            if self.holds(version.slice):
+                self.learn(version)
+
+    def holds(self, part: Slice) -> bool:
+        """True when the slice is not before the first day."""
+        return part.as_dict()[self.day] >= self.first
 
     def learn(self, version: SliceVersion) -> None:
         """From now on this is the newest version of its slice."""
@@ -138,6 +148,11 @@ class OwnSlices:
     def chain(self, part: Slice) -> tuple[Slice, str]:
         """Sorts slices into chains, and each chain by day."""
         return apart(part, self.day)
+
+
+def first_day(step: SqlStep) -> str:
+    """The day on which the chains of a step that carries state begin; empty when they begin with their inputs."""
+    return step.values.get(step.chain.first, "")
 
 
 _CODE = {"SqlStep": "SQL changed", "FoldStep": "grain, mode or order changed"}
