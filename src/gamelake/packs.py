@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gamelake.clock import Clock, Ids
-    from gamelake.model.steps import Source, Step
+    from gamelake.model.steps import Source, SqlStep, Step
     from gamelake.pipeline.project import Project
     from gamelake.settings import Settings
 
@@ -56,6 +57,9 @@ class Pack:
     layouts: Path | None = None  # folder of SQL layouts
     layout_tests: Path | None = None  # folder of their tests, `*.yaml`
     steps: Callable[[Settings], Sequence[Step | Source]] | None = None  # Python steps, and sources
+    values: Callable[[Settings], Mapping[str, str]] | None = (
+        None  # of its layouts' variables, from the project
+    )
     commands: Mapping[str, CommandLink] = field(default_factory=lambda: _NONE)
     simulators: Mapping[str, CommandLink] = field(default_factory=lambda: _NONE)  # below `gamelake simulate`
     routers: tuple[str, ...] = ()  # targets of FastAPI routers
@@ -122,22 +126,44 @@ def project_packs(settings: Settings) -> list[Pack]:
 def project_members(settings: Settings) -> list[Step | Source]:
     """Steps and sources of a project: those of its packs, then its own layouts.
 
-    A project's own layouts stand in `layouts/<pack>/<layer>/<name>.sql`; the pack may be any name.
+    A project's own layouts stand in `layouts/<pack>/<layer>/<name>.sql`; the pack may be any name. One that writes
+    what a pack's layout writes takes its place.
     """
     from gamelake.layouts.load import load_folder
 
     cache_folder = settings.cache_folder / "layouts"
+    layouts: dict[str, SqlStep] = {}
+    values: dict[str, Mapping[str, str]] = {}
     members: list[Step | Source] = []
     for pack in project_packs(settings):
+        values[pack.name] = project_values(pack, settings)
         if pack.layouts is not None:
-            members += load_folder(pack.layouts, pack.name, cache=cache_folder)
+            layouts |= {s.name: s for s in load_folder(pack.layouts, pack.name, cache=cache_folder)}
         if pack.steps is not None:
             members += pack.steps(settings)
     own = settings.root / "layouts"
     for folder in sorted(own.iterdir()) if own.is_dir() else []:
         if folder.is_dir():
-            members += load_folder(folder, folder.name, cache=cache_folder)
-    return members
+            layouts |= {s.name: s for s in load_folder(folder, folder.name, cache=cache_folder)}
+    told = (_with_values(s, values.get(s.outputs[0].dataset.pack, {})) for s in layouts.values())
+    return [*members, *told]
+
+
+def project_values(pack: Pack, settings: Settings) -> dict[str, str]:
+    """What a project says of the variables of a pack's layouts: its `[pack]` table, then what the pack finds there."""
+    found = dict(pack.values(settings)) if pack.values is not None else {}
+    plain = (str, int, date)
+    told = {
+        name: str(value) for name, value in settings.section(pack.name).items() if isinstance(value, plain)
+    }
+    return found | told
+
+
+def _with_values(step: SqlStep, values: Mapping[str, str]) -> SqlStep:
+    ours = {
+        name: text for name, text in values.items() if name in step.variables and name not in step.bindings
+    }
+    return replace(step, defaults={**step.defaults, **ours}) if ours else step
 
 
 def open_project(path: Path | None = None, *, clock: Clock | None = None, ids: Ids | None = None) -> Project:
