@@ -70,8 +70,13 @@ class ColumnDocument(_Document):
         return _with_meaning(value) if isinstance(value, dict) and "meaning" not in value else value
 
     def column(self, name: str, *, required: bool) -> Column:
-        """The model's column; slice and grain columns are `required` and never null."""
+        """The model's column; a `required` one is never null."""
         return Column(name, self.type, self.nullable and not required, self.doc, self.meaning)
+
+    @property
+    def may_be_null(self) -> bool:
+        """True when the layout says so outright."""
+        return self.nullable and "nullable" in self.model_fields_set
 
 
 def _column_of_words(text: str) -> dict[str, Any]:
@@ -81,7 +86,8 @@ def _column_of_words(text: str) -> dict[str, Any]:
         problem = f"`{text}` is not a column type; write `bigint` or `bigint not null`"
         raise ValueError(problem)
     kind = found["type"]
-    return {"type": kind if "<" in kind else kind.lower(), "nullable": not words}
+    said = {"nullable": False} if words else {}
+    return {"type": kind if "<" in kind else kind.lower(), **said}
 
 
 def _with_meaning(value: dict[str, Any]) -> dict[str, Any]:

@@ -291,7 +291,8 @@ def _mode_checks(output: OutputDocument, wrong: Any) -> Iterator[LayoutError]:
 
 def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file: str) -> SqlStep:
     declared = document.outputs[0]
-    required = {*declared.grain, *declared.slice}
+    open_grain = {name for name in declared.grain if declared.columns[name].may_be_null}
+    required = {*declared.grain} - open_grain | {*declared.slice}
     output = Output(
         dataset=name,
         schema=Schema(tuple(c.column(key, required=key in required) for key, c in declared.columns.items())),

@@ -39,6 +39,14 @@ def _fold_problems(output: OutputDocument) -> Iterator[Problem]:
     if not output.grain:
         problem = f"`{mode}` needs `grain`: it {_RESULT[mode]}"
         yield problem, place, "add `grain: [player]`, the columns that identify a row"
+    for name in output.grain:
+        if name in output.columns and output.columns[name].may_be_null:
+            problem = f"`{mode}` finds the rows of a grain by its values, and `{name}` may be null"
+            yield (
+                problem,
+                ("outputs", 0, "schema", name),
+                "write a value where there is none, or leave it out of the grain",
+            )
     dates = _dates(output)
     if mode is Mode.SCD2:
         if len(output.slice) != 1 or not dates:
