@@ -10,7 +10,7 @@ from gamelake.games.wow.simulate.units import NOBODY_TEXT, Shield, Unit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gamelake.games.wow.simulate.draws import Draws
+    from gamelake.games.draws import Draws
     from gamelake.games.wow.simulate.spells import Spell
     from gamelake.games.wow.simulate.writer import LogWriter
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gamelake.games.wow.simulate.draws import Draws
+from gamelake.games.draws import Draws
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

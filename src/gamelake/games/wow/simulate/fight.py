@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from gamelake.games.wow.simulate.draws import Draws
+    from gamelake.games.draws import Draws
     from gamelake.games.wow.simulate.guardians import NightGuids
     from gamelake.games.wow.simulate.plan import PullPlan
     from gamelake.games.wow.simulate.writer import LogWriter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from gamelake.games.wow.simulate.draws import Draws
+    from gamelake.games.draws import Draws
 
 _FIRST: Final = "Bri Cael Dro Eli Fen Gwa Hal Ithe Jor Kva Lum Mira Nol Orsi Pell Quo Rhu Sael Tova Ulm Vesh Wyr Yol Zan Ævi Öre Bé Nüa"
 _LATIN: Final = (

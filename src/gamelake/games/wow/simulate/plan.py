@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
-from gamelake.games.wow.simulate.draws import Draws
+from gamelake.games.draws import Draws
 from gamelake.games.wow.simulate.encounters import BOSSES, Boss
 from gamelake.games.wow.simulate.schedule import Act, Op, Stream
 from gamelake.games.wow.simulate.spells import ARCHERS, HEALING_GUARDIANS, Spell, book_of

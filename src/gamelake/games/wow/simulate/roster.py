@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from gamelake.games.draws import Draws, stable_number
 from gamelake.games.wow.simulate import names
-from gamelake.games.wow.simulate.draws import Draws, stable_number
 from gamelake.games.wow.specs import SPECS, Role, role_of
 
 _ROLES: Final[tuple[Role, ...]] = ("tank", "healer", "dps")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gamelake.games.wow.simulate.draws import normals
+from gamelake.games.draws import normals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from gamelake.games.draws import Draws, generator
 from gamelake.games.wow.simulate import names
 from gamelake.games.wow.simulate.battlefield import Battlefield
 from gamelake.games.wow.simulate.combatants import combatant_info
 from gamelake.games.wow.simulate.dialects import DIALECTS, rewrite
-from gamelake.games.wow.simulate.draws import Draws, generator
 from gamelake.games.wow.simulate.encounters import INSTANCE_ID, INSTANCE_NAME, MAP_IDS
 from gamelake.games.wow.simulate.fight import Fight
 from gamelake.games.wow.simulate.guardians import guids_of_night

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from gamelake.games.wow.simulate.spells import MELEE, PET_KEEPERS, Spell, power_of
 
 if TYPE_CHECKING:
-    from gamelake.games.wow.simulate.draws import Draws
+    from gamelake.games.draws import Draws
     from gamelake.games.wow.simulate.roster import Member
 
 __all__ = ["NOBODY", "NOBODY_TEXT", "Figures", "Shield", "Unit", "boss_unit", "pet_unit", "player_unit"]
