@@ -29,13 +29,23 @@ def l2m(
         str, typer.Option(help="How like people the bots are: easy, default or hard.")
     ] = "default",
     scale: Annotated[float, typer.Option(help="Density of rows; 1 is about 15 a day of play.")] = 1.0,
+    missing_rate: Annotated[
+        bool,
+        typer.Option("--missing-rate", help="Leave out a rate that is needed; truth/missing_rates has it."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Writes logs, payments, profiles and settings of an invented mobile game, and the truth about them."""
     from gamelake.games.l2m.simulate import L2mSimulator
 
     simulator = L2mSimulator(
-        users=users, days=days, start=_day(start), seed=seed, scenario=scenario, scale=scale
+        users=users,
+        days=days,
+        start=_day(start),
+        seed=seed,
+        scenario=scenario,
+        scale=scale,
+        missing_rate=missing_rate,
     )
     began = time.monotonic()
     written = _write_with_progress(simulator, out, quiet=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gamelake.games.l2m.simulate import catalog
+from gamelake.games.l2m.simulate.kinds import NEVER
 from gamelake.games.l2m.simulate.places import NO_ADDRESS, VERSION_6
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import date
 
     from numpy.typing import NDArray
@@ -117,13 +119,6 @@ def log_ids(day: int, digit: int, block: int, sequence: Array, lead: str = "") -
     return pa.StringArray.from_buffers(len(sequence), pa.py_buffer(offsets), pa.py_buffer(letters))
 
 
-def role_names(roles: Array, renamed: Array) -> pa.Array:
-    """Of roles by number; a renamed one has another."""
-    words = pa.array(catalog.ROLE_WORDS).take(pa.array(roles % len(catalog.ROLE_WORDS)))
-    names = pc.binary_join_element_wise(words, pc.cast(pa.array(roles), pa.string()), "")
-    return pc.if_else(pa.array(renamed), pc.binary_join_element_wise(names, "II", " "), names)
-
-
 def ip_texts(numbers: Array) -> pa.Array:
     """Addresses as logs write them; null for none."""
     octets = pa.array([str(number) for number in range(256)])
@@ -140,22 +135,43 @@ def ip_texts(numbers: Array) -> pa.Array:
     return pc.if_else(pa.array(numbers == NO_ADDRESS), pa.scalar(None, pa.string()), old)
 
 
-def to_table(world: World, name: str, day: int, block: int, rows: Rows) -> pa.Table:
+@dataclass(frozen=True)
+class BlockTexts:
+    """Ids and names of one block's accounts and roles, made once."""
+
+    users: pa.Array
+    roles: pa.Array
+    names: pa.Array  # of its roles, then the second names of those that ever take one
+    second: Array  # by role: where its second name stands
+    first_user: int
+    first_role: int
+
+    @classmethod
+    def of(cls, world: World, block: int) -> BlockTexts:
+        first, last = world.block_users(block)
+        seats, first_seat = world.people.seats, world.people.users.first_seat
+        low, high = (int(seats.first_role[first_seat[user]]) for user in (first, last))
+        roles = np.arange(low, high)
+        words = pa.array(catalog.ROLE_WORDS).take(pa.array(roles % len(catalog.ROLE_WORDS)))
+        names = pc.binary_join_element_wise(words, pc.cast(pa.array(roles), pa.string()), "")
+        changes = world.people.roles.renamed[low:high] < NEVER
+        renamed = pc.binary_join_element_wise(names.filter(pa.array(changes)), "II", " ")
+        second = len(roles) + np.cumsum(changes) - 1
+        both = pa.concat_arrays([names, renamed])
+        return cls(user_ids(np.arange(first, last)), role_ids(roles), both, second, first, low)
+
+
+def to_table(world: World, texts: BlockTexts, name: str, day: int, block: int, rows: Rows) -> pa.Table:
     """The rows of one block in the columns of a source table, still with dictionaries."""
     moments = pa.array(midnight(world.date(day)) + rows.time, pa.int64()).cast(MOMENT)
-    columns = _order_columns if name == "etl_recharge" else _log_columns
-    return pa.table(columns(world, name, day, block, rows, moments))
-
-
-def _by_account(world: World, block: int, seat: Array) -> pa.DictionaryArray:
-    first, last = world.block_users(block)
-    index = world.people.seats.user[seat] - first
-    return pa.DictionaryArray.from_arrays(pa.array(index), user_ids(np.arange(first, last)))
-
-
-def _by_role(role: Array, make: Callable[[Array], pa.Array]) -> pa.DictionaryArray:
-    low, high = (int(role.min()), int(role.max()) + 1) if len(role) else (0, 0)
-    return pa.DictionaryArray.from_arrays(pa.array((role - low).astype(np.int32)), make(np.arange(low, high)))
+    user = world.people.seats.user[rows.seat] - texts.first_user
+    users = pa.DictionaryArray.from_arrays(pa.array(user), texts.users)
+    if name == "etl_recharge":
+        order_ids = log_ids(day, _TABLE_DIGIT[name], block, rows.more["sequence"], "GL-")
+        return pa.table(_order_columns(world, rows, order_ids, users, moments))
+    ids = log_ids(day, _TABLE_DIGIT[name], block, rows.more["sequence"])
+    common = {"log_id": ids, "logtime": moments, "actor_str3": users}
+    return pa.table(common | _role_columns(world, texts, day, rows) | _own_columns(name, rows.more))
 
 
 def _worlds(world: World, rows: Rows) -> pa.DictionaryArray:
@@ -163,33 +179,34 @@ def _worlds(world: World, rows: Rows) -> pa.DictionaryArray:
     return text((*catalog.WORLDS, None), np.where(rows.more["worldless"], len(catalog.WORLDS), found))
 
 
-def _log_columns(
-    world: World, name: str, day: int, block: int, rows: Rows, moments: pa.Array
-) -> dict[str, pa.Array]:
-    more, renamed = rows.more, world.people.roles.renamed
-    level = more["level"].astype(np.int32)
-    columns = {
-        "log_id": log_ids(day, _TABLE_DIGIT[name], block, more["sequence"]),
-        "logtime": moments,
-        "actor_str3": _by_account(world, block, rows.seat),
-        "actor_id": _by_role(more["role"], role_ids),
-        "actor_name": _by_role(more["role"], lambda role: role_names(role, renamed[role] <= day)),
+def _role_columns(world: World, texts: BlockTexts, day: int, rows: Rows) -> dict[str, pa.Array]:
+    role, level = rows.more["role"], rows.more["level"].astype(np.int32)
+    index = role - texts.first_role
+    name = np.where(world.people.roles.renamed[role] <= day, texts.second[index], index)
+    return {
+        "actor_id": pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int32)), texts.roles),
+        "actor_name": pa.DictionaryArray.from_arrays(pa.array(name.astype(np.int32)), texts.names),
         "actor_world": _worlds(world, rows),
         "actor_level": pa.array(level, mask=level < 0),
     }
-    if name == "etl_login":
-        distinct, index = np.unique(more["address"], return_inverse=True)
-        columns["data_str1"] = pa.DictionaryArray.from_arrays(
-            pa.array(index.astype(np.int32)), ip_texts(distinct)
-        )
-    elif "item" in more:
+
+
+def _own_columns(name: str, more: dict[str, Array]) -> dict[str, pa.Array]:
+    if "money" in more:
+        return _money_columns(name, more)
+    if "item" in more:
         reasons = catalog.GAIN_REASONS if "increase" in name else catalog.SPEND_REASONS
-        columns["entity_id"] = text(catalog.ITEMS, more["item"])
-        columns["use_num1"] = pa.array(more["amount"])
-        columns["log_detail_code"] = text(reasons, more["reason"])
-    elif "money" in more:
-        columns |= _money_columns(name, more)
-    return columns
+        return {
+            "entity_id": text(catalog.ITEMS, more["item"]),
+            "use_num1": pa.array(more["amount"]),
+            "log_detail_code": text(reasons, more["reason"]),
+        }
+    if "address" in more:
+        distinct, index = np.unique(more["address"], return_inverse=True)
+        return {
+            "data_str1": pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int32)), ip_texts(distinct))
+        }
+    return {}
 
 
 def _money_columns(name: str, more: dict[str, Array]) -> dict[str, pa.Array]:
@@ -216,12 +233,12 @@ def clan_name(clan: int) -> str:
 
 
 def _order_columns(
-    world: World, name: str, day: int, block: int, rows: Rows, moments: pa.Array
+    world: World, rows: Rows, order_ids: pa.Array, users: pa.Array, moments: pa.Array
 ) -> dict[str, pa.Array]:
     more = rows.more
     return {
-        "order_id": log_ids(day, _TABLE_DIGIT[name], block, more["sequence"], "GL-"),
-        "game_account_id": _by_account(world, block, rows.seat),
+        "order_id": order_ids,
+        "game_account_id": users,
         "game_server_id": _worlds(world, rows),
         "pg_id": text(catalog.PAYMENT_WAYS, more["way"]),
         "currency": text(catalog.CURRENCIES, more["currency"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -10,10 +11,11 @@ from gamelake.errors import UserError
 from gamelake.games.l2m.simulate import profiles
 from gamelake.games.l2m.simulate.arrival import deliver
 from gamelake.games.l2m.simulate.block import play
-from gamelake.games.l2m.simulate.columns import SCHEMAS
+from gamelake.games.l2m.simulate.columns import SCHEMAS, BlockTexts
 from gamelake.games.l2m.simulate.population import people
 from gamelake.games.l2m.simulate.scenario import scenario_named
 from gamelake.games.l2m.simulate.state import World
+from gamelake.games.l2m.simulate.truth import Truth
 from gamelake.games.l2m.simulate.writer import Shelf
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class L2mSimulator:
         seed: int = 42,
         scenario: str = "default",
         scale: float = 1.0,
+        missing_rate: bool = False,
     ) -> None:
         if not 1 <= users <= MOST_USERS:
             raise UserError(f"`--users {users}` is outside 1 to {MOST_USERS}")
@@ -69,6 +72,7 @@ class L2mSimulator:
             raise UserError(f"`--scale {scale:g}` is outside 0.1 to 100")
         self.users, self.days, self.start, self.seed = users, days, start, seed
         self.scenario, self.scale = scenario_named(scenario), scale
+        self.missing_rate = missing_rate
 
     @property
     def last_day(self) -> date:
@@ -84,28 +88,47 @@ class L2mSimulator:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise UserError(f"`--out {out}` is not empty", hint="name a new folder, or remove this one first")
         world = self.world()
-        shelves = [Shelf(out, name) for name in SCHEMAS]
+        with ThreadPoolExecutor(1, "parquet") as pen:
+            shelves = [Shelf(out, name, pen) for name in SCHEMAS]
+            truth = Truth(world, out)
+            self._logs(world, shelves, truth, progress)
+        tables = {shelf.name: shelf.rows for shelf in shelves}
+        tables["etl_currency_mapping"] = profiles.write_rates(world, out, self._missing(truth))
+        tables["mkt_user_profile"] = profiles.write_user_profiles(world, out)
+        tables["mkt_role_profile"] = profiles.write_role_profiles(world, out)
+        profiles.write_seeds(out)
+        truth.close()
+        return Written(out, tables, sum(shelf.bytes for shelf in shelves))
+
+    def _logs(self, world: World, shelves: list[Shelf], truth: Truth, progress: Progress | None) -> None:
+        texts: dict[int, BlockTexts] = {}
         for day in range(self.days):
             for shelf in shelves:
                 shelf.open(day, world.date(day))
             for block in range(world.blocks):
-                self._block(world, day, block, shelves)
+                if block not in texts:
+                    texts[block] = BlockTexts.of(world, block)
+                _block(world, texts[block], day, block, shelves, truth)
                 if progress:
                     done, rows = day * world.blocks + block + 1, sum(shelf.rows for shelf in shelves)
                     progress(done=done, total=self.days * world.blocks, rows=rows)
             for shelf in shelves:
                 shelf.close()
-        tables = {shelf.name: shelf.rows for shelf in shelves}
-        tables["etl_currency_mapping"] = profiles.write_rates(world, out, frozenset())
-        tables["mkt_user_profile"] = profiles.write_user_profiles(world, out)
-        tables["mkt_role_profile"] = profiles.write_role_profiles(world, out)
-        profiles.write_seeds(out)
-        return Written(out, tables, sum(shelf.bytes for shelf in shelves))
+            truth.close_day(day)
 
-    def _block(self, world: World, day: int, block: int, shelves: list[Shelf]) -> None:
-        made = play(world, day, block)
-        orders = made.tables["etl_recharge"]
-        world.charge(day, orders.seat[orders.more["state"] == 0])
-        arrived = deliver(world, day, block, made)
-        for shelf in shelves:
-            shelf.put(world, day, block, arrived[shelf.name])
+    def _missing(self, truth: Truth) -> frozenset[tuple[str, str]]:
+        gap = truth.missing() if self.missing_rate else None
+        if gap is None:
+            return frozenset()
+        truth.write_missing(*gap)
+        return frozenset({gap})
+
+
+def _block(world: World, texts: BlockTexts, day: int, block: int, shelves: list[Shelf], truth: Truth) -> None:
+    made = play(world, day, block)
+    orders = made.tables["etl_recharge"]
+    world.charge(day, orders.seat[orders.more["state"] == 0])
+    arrived = deliver(world, day, block, made)
+    truth.see(made, arrived)
+    for shelf in shelves:
+        shelf.put(world, texts, day, block, arrived[shelf.name])

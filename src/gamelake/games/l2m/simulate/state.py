@@ -95,7 +95,7 @@ def rate_of(seed: int, currency: str, month: str) -> int:
     """VND for one unit of a currency in a month, in units of 1/1000000.
 
     >>> rate_of(1, "VND", "2025-01"), rate_of(1, "USD", "2025-01")
-    (1000000, 25400000000)
+    (1000000, 25600000000)
     """
     if currency in {"VND", catalog.PENNY_CURRENCY}:
         return catalog.RATES[currency]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gamelake.games.l2m.simulate.columns import SCHEMAS, to_table
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
     from datetime import date
     from pathlib import Path
 
     from gamelake.games.l2m.simulate.arrival import Delivery
+    from gamelake.games.l2m.simulate.columns import BlockTexts
     from gamelake.games.l2m.simulate.state import World
 
 ROW_GROUP = 1 << 19
@@ -33,18 +36,24 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 
 class Shelf:
-    """One source table: today's slice is open, rows of later slices wait in memory."""
+    """One source table: today's slice is open, rows of later slices wait in memory.
 
-    def __init__(self, root: Path, name: str) -> None:
+    Files are written by the pen's one thread, while the next block is made; of each table one row group at most
+    is on its way.
+    """
+
+    def __init__(self, root: Path, name: str, pen: Executor) -> None:
         self.name, self.schema = name, SCHEMAS[name]
         self.rows = 0
         self.bytes = 0
         self._root = root / name
+        self._pen = pen
         self._waiting: dict[int, list[pa.Table]] = {}
         self._held: list[pa.Table] = []
         self._held_rows = 0
         self._writer: pq.ParquetWriter | None = None
         self._path = self._root
+        self._writing: Future[None] | None = None
 
     def open(self, day: int, date: date) -> None:
         """Begin a slice with the rows that waited for it; it is written even when it stays empty."""
@@ -53,20 +62,22 @@ class Shelf:
         for table in self._waiting.pop(day, []):
             self._hold(table)
 
-    def put(self, world: World, day: int, block: int, delivery: Delivery) -> None:
-        for ds in sorted(set(delivery.ds.tolist())):
-            table = to_table(
-                world, self.name, day, block, delivery.rows.take((delivery.ds == ds).nonzero()[0])
-            )
-            if ds == day:
-                self._hold(table)
-            else:
-                self._waiting.setdefault(ds, []).append(table.cast(self.schema))
+    def put(self, world: World, texts: BlockTexts, day: int, block: int, delivery: Delivery) -> None:
+        """Add what arrives today, and keep the rest for its day."""
+        order = np.argsort(delivery.ds, kind="stable")
+        table = to_table(world, texts, self.name, day, block, delivery.rows.take(order))
+        starts = np.searchsorted(delivery.ds[order], np.arange(day, world.days + 1))
+        self._hold(table.slice(0, int(starts[1])))
+        for ds in np.unique(delivery.ds[delivery.ds > day]).tolist():
+            low, high = starts[ds - day], starts[ds - day + 1]
+            copied = table.take(pa.array(np.arange(low, high))).cast(self.schema)  # lets go of the block
+            self._waiting.setdefault(ds, []).append(copied)
 
     def close(self) -> None:
         """End the slice of the day."""
         assert self._writer is not None
         self._flush()
+        self._wait()
         self._writer.close()
         self._writer = None
         self.bytes += self._path.stat().st_size
@@ -80,7 +91,18 @@ class Shelf:
     def _flush(self) -> None:
         assert self._writer is not None
         if self._held_rows:
-            whole = pa.concat_tables([table.cast(self.schema) for table in self._held])
-            self._writer.write_table(whole, row_group_size=ROW_GROUP * 2)
+            self._wait()
+            self._writing = self._pen.submit(_write, self._writer, self.schema, self._held)
         self.rows += self._held_rows
         self._held, self._held_rows = [], 0
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+
+def _write(writer: pq.ParquetWriter, schema: pa.Schema, tables: list[pa.Table]) -> None:
+    writer.write_table(
+        pa.concat_tables([table.cast(schema) for table in tables]), row_group_size=ROW_GROUP * 2
+    )
