@@ -120,6 +120,8 @@ _EXAMPLES = {
     "id": "`id<user>`",
     "count": "`count`",
     "level": "`level`",
+    "json": "`json`",
+    "list": "`list<text>`",
 }
 
 

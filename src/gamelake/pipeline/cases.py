@@ -160,7 +160,14 @@ def _not_warned(case: Case, warned: set[str]) -> str:
 def _compared(case: Case, step: SqlStep, part: Slice, project: Project) -> Verdict:
     expect, output = case.document.expect, step.outputs[0]
     columns = expect.columns or list(output.schema.names)
-    listed = ", ".join(f'"{name}"' for name in columns)
+    lists = {column.name for column in output.schema.columns if column.is_list}
+    # lists as the JSON text that `typed_row` makes of them
+    listed = ", ".join(
+        f'CASE WHEN "{name}" IS NOT NULL THEN CAST(to_json("{name}") AS VARCHAR) END AS "{name}"'
+        if name in lists
+        else f'"{name}"'
+        for name in columns
+    )
     with project.connect() as connection:
         seen = connection.sql(f"SELECT {listed} FROM {output.dataset}").to_arrow_table().to_pylist()
     given = [_completed(row, output, part) for row in expect.rows or []]
