@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gamelake.errors import LayoutError, OperatorError, Place, did_you_mean
 
@@ -52,10 +53,65 @@ class PostgresConnection(BaseModel):
         return secret(self.variable)
 
 
-Connection = PostgresConnection
+class FileConnection(BaseModel):
+    """A folder of files: on this machine, or behind a URL that fsspec knows (`s3://`, `webhdfs://`)."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Literal["file"] = "file"
+    root: str = Field(min_length=1)  # a folder, seen from the project's, or a URL
+    options: dict[str, Any] = Field(default_factory=dict)  # of the file system; no secrets
+
+    @field_validator("options")
+    @classmethod
+    def _no_secrets(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for key in options:
+            if any(word in key.lower() for word in ("secret", "password", "token", "credential")):
+                problem = f"the option `{key}` is a secret, which does not belong into the project file"
+                raise ValueError(problem)
+        return options
+
+    @property
+    def is_local(self) -> bool:
+        """True for a folder of this machine."""
+        return "://" not in self.root or self.root.startswith("file://")
+
+    @property
+    def folder(self) -> Path:
+        """The local folder; a relative one is seen from the project's."""
+        return Path(self.root.removeprefix("file://")).expanduser()
+
+    @property
+    def where(self) -> str:
+        """The root, for messages."""
+        return self.root
+
+    @property
+    def variable(self) -> str:
+        """Variable of the environment that holds further options as JSON; the same with `_FILE` names a file."""
+        return f"GAMELAKE_CONNECTION_{self.name.upper()}_OPTIONS"
+
+    def all_options(self) -> dict[str, Any]:
+        """Options of the file and of the environment, which may hold secrets: read when needed, kept nowhere."""
+        text = secret(self.variable)
+        try:
+            found = json.loads(text) if text else {}
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            problem = f"`{self.variable}` is no JSON object"
+            raise OperatorError(problem, hint="""write `{"key": "…", "secret": "…"}`""")
+        return {**self.options, **found}
+
+
+Connection = PostgresConnection | FileConnection
 """Any kind there is; others will join it here."""
 
-KINDS: Mapping[str, type[Connection]] = {"postgres": PostgresConnection}
+KINDS: Mapping[str, type[PostgresConnection | FileConnection]] = {
+    "postgres": PostgresConnection,
+    "file": FileConnection,
+}
 
 
 def secret(variable: str) -> str | None:
@@ -112,9 +168,7 @@ class ProfileReader:
             else:
                 yield key, body
 
-    def _connection(
-        self, path: tuple[str, ...], name: str, keys: Mapping[str, Any]
-    ) -> PostgresConnection | None:
+    def _connection(self, path: tuple[str, ...], name: str, keys: Mapping[str, Any]) -> Connection | None:
         before = len(self.errors)
         if not _NAME.match(name):
             self._wrong(
@@ -132,6 +186,8 @@ class ProfileReader:
             return None
         for key in sorted(_SECRET_KEYS & keys.keys()):
             variable = f"GAMELAKE_CONNECTION_{name.upper()}_PASSWORD"
+            if kind == "file":
+                variable = f"GAMELAKE_CONNECTION_{name.upper()}_OPTIONS"
             hint = f"set `{variable}`, or `{variable}_FILE` to the path of a file that holds it"
             self._wrong("a secret does not belong into the project file", (*path, key), hint)
         plain = {key: value for key, value in keys.items() if key not in _SECRET_KEYS}
@@ -143,7 +199,7 @@ class ProfileReader:
             return None
         return made if len(self.errors) == before else None
 
-    def _explain(self, path: tuple[str, ...], model: type[Connection], detail: ErrorDetails) -> None:
+    def _explain(self, path: tuple[str, ...], model: type[BaseModel], detail: ErrorDetails) -> None:
         key = str(detail["loc"][0])
         known = [field for field in model.model_fields if field != "name"]
         if detail["type"] == "extra_forbidden":

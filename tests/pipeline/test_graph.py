@@ -85,7 +85,7 @@ def test_all_that_does_not_fit_is_told_at_once() -> None:
         "`c` writes `toy.gold.c` by `day` and `toy.gold.d` by `team`",
         "hint: all outputs of a step have the same slice columns",
         "`e` is sliced by `team`, and no input has all of these slice columns",
-        "hint: its slices come from its inputs: slice it by columns they have",
+        "hint: its slices come from its inputs: slice it by columns they have, or pair the names by `slice`",
     ]
 
 

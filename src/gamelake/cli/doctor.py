@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gamelake import __version__
-from gamelake.errors import GamelakeError
+from gamelake.connections import PostgresConnection
+from gamelake.errors import GamelakeError, OperatorError
 from gamelake.packs import broken_packs, load_packs
 from gamelake.present import formats
 from gamelake.present.console import Col, print_json, print_table, state
@@ -22,6 +23,7 @@ from gamelake.present.options import JsonOption, ProjectOption
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gamelake.pipeline.targets import Targets
     from gamelake.settings import Settings
 
 LEAST_FREE = 2_000_000_000  # bytes; below this a build of a large log may not finish
@@ -206,13 +208,12 @@ def remotes(settings: Settings) -> Iterator[Finding]:
     """Whether each connection of the profile answers, and what its breaker says."""
     from gamelake.clock import SystemClock
     from gamelake.pipeline.targets import Targets
-    from gamelake.stores.postgres_link import ping
 
     targets = Targets(settings, SystemClock())
-    for name, connection in settings.connections.items():
+    for name in settings.connections:
         what = f"{settings.profile}: {name}"
         try:
-            words = f"Postgres {ping(connection)}, {connection.where}"
+            words = _answer(targets, name)
         except GamelakeError as error:
             yield Finding("connection", what, "failed", error.problem, error.hint or "")
             continue
@@ -223,6 +224,21 @@ def remotes(settings: Settings) -> Iterator[Finding]:
             continue
         detail = f"{words}; breaker {breaker} after {formats.plural(failures, 'failure')} in a row"
         yield Finding("connection", what, "warn", detail, "it answers now; the next run closes the breaker")
+
+
+def _answer(targets: Targets, name: str) -> str:
+    """What a connection says when it is asked; raises when it does not."""
+    connection = targets.connection(name)
+    if isinstance(connection, PostgresConnection):
+        from gamelake.stores.postgres_link import ping
+
+        return f"Postgres {ping(connection)}, {connection.where}"
+    folder = targets.folder(name)
+    there = folder.children(folder.root)
+    if there is None:
+        problem = f"`{folder.where}` is not there"
+        raise OperatorError(problem, hint="mend `root` of the connection, or make the folder")
+    return f"{formats.plural(len(there), 'entry', 'entries')} in {folder.where}"
 
 
 def ledger_words(settings: Settings) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from gamelake.engines.outside import Part
     from gamelake.model.publish import StagedFile
     from gamelake.model.schema import Schema
 
@@ -23,6 +24,10 @@ class ColumnFacts:
     nulls: int | None
     least: str | None
     greatest: str | None
+
+
+SLICE_DIGEST = "slice:"
+"""Begins a digest that is not of one file's bytes but of all that its slice holds."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class Session(Protocol):
 
         `mixed` files may lack columns (then null) and have narrower types.
         """
+        ...
+
+    def outside(self, name: str, schema: Schema, parts: Sequence[Part]) -> None:
+        """Make (or replace) a view over Parquet files of others, cast to the schema; see `engines/outside.py`."""
         ...
 
     def columns(self, sql: str) -> list[str]:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from gamelake.engines.base import ColumnFacts, Written
+from gamelake.engines.outside import outside_scan
 from gamelake.errors import CancelledRunError, GamelakeError, LayoutError, OperatorError
 from gamelake.model.publish import StagedFile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from gamelake.engines.outside import Part
     from gamelake.model.schema import Schema
 
 _SHARE_OF_MACHINE = "60%"
@@ -51,6 +53,9 @@ class DuckDBSession:
     def view(self, name: str, schema: Schema, files: Sequence[str], *, mixed: bool = False) -> None:
         query = mixed_scan(self._cursor, schema, files) if mixed else scan(schema, files)
         self._run(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {query}")
+
+    def outside(self, name: str, schema: Schema, parts: Sequence[Part]) -> None:
+        self._run(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {outside_scan(schema, parts)}")
 
     def columns(self, sql: str) -> list[str]:
         return self._relation(f"SELECT * FROM ({sql}\n) LIMIT 0").columns

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import shutil
 from contextlib import contextmanager, suppress
+from functools import reduce
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from gamelake.engines.outside import Part
 from gamelake.engines.spark_files import adopt
 from gamelake.engines.spark_start import SparkOptions, require_spark, spark_session
 from gamelake.errors import CancelledRunError, GamelakeError, LayoutError, OperatorError
@@ -54,8 +56,8 @@ class SparkSQLSession:
         self._driver = driver
         self._options = options
         self._tag = f"gamelake_{uuid4().hex}"
-        self._views: dict[str, tuple[Schema, tuple[str, ...]]] = {}
-        self._made: dict[str, tuple[Schema, tuple[str, ...]]] = {}  # what stands behind Spark's views
+        self._views: dict[str, tuple[Schema, tuple[str | Part, ...]]] = {}
+        self._made: dict[str, tuple[Schema, tuple[str | Part, ...]]] = {}  # what stands behind Spark's views
         self._lock = Lock()
         self._busy = False
         self._stopped = False
@@ -68,6 +70,10 @@ class SparkSQLSession:
         # Spark reads by the declared schema anyway: a missing column is null, a narrower type is widened
         self._driver.view(name, schema, files, mixed=mixed)
         self._views[name] = (schema, tuple(files))
+
+    def outside(self, name: str, schema: Schema, parts: Sequence[Part]) -> None:
+        self._driver.outside(name, schema, parts)
+        self._views[name] = (schema, tuple(part for part in parts if part.files))
 
     def columns(self, sql: str) -> list[str]:
         return self._driver.columns(sql)
@@ -138,12 +144,9 @@ class SparkSQLSession:
         schema, files = self._views[name]
         if self._made.get(name) == (schema, files):
             return
-        declared = ", ".join(f"{_quoted(c.name)} {_SPARK[c.type]}" for c in schema.columns)
         try:
-            # a file list: no folder is searched, no column is made of its name, no wildcard is seen in it
-            reader = spark.read.schema(declared).option("__globPaths__", "false")
-            rows = reader.parquet(*files) if files else spark.sql(_no_rows(schema))
-            _uuids(rows, schema).createOrReplaceTempView(self._relation(name))
+            rows = _rows(spark, schema, files) if files else _uuids(spark.sql(_no_rows(schema)), schema)
+            rows.createOrReplaceTempView(self._relation(name))
         except Exception as err:  # py4j and the Connect client each have a tree of their own
             raise _translated(err) from err
         self._made[name] = (schema, files)
@@ -196,6 +199,33 @@ class SparkEngine:
 
     def close(self) -> None:
         """Nothing: Spark serves other engines of this process and ends with it; DuckDB has its own owner."""
+
+
+def _rows(spark: Spark, schema: Schema, files: Sequence[str | Part]) -> DataFrame:
+    """Rows of our own files, or of others' by slice.
+
+    A file list: no folder is searched, no column is made of its name, no wildcard is seen in it.
+    """
+    parts = [part for part in files if isinstance(part, Part)]
+    if not parts:
+        declared = ", ".join(f"{_quoted(c.name)} {_SPARK[c.type]}" for c in schema.columns)
+        reader = spark.read.schema(declared).option("__globPaths__", "false")
+        return _uuids(reader.parquet(*map(str, files)), schema)
+    rows = [_foreign(spark, schema, part) for part in parts]
+    return reduce(lambda one, other: one.unionAll(other), rows)
+
+
+def _foreign(spark: Spark, schema: Schema, part: Part) -> DataFrame:
+    """Files of others have types of their own: each column is cast, as DuckDB does."""
+    told = part.slice.as_dict()
+    rows = spark.read.option("__globPaths__", "false").parquet(*part.files)
+    values = {name: "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'" for name, text in told.items()}
+    return rows.selectExpr(
+        *(
+            f"CAST({values.get(c.name, _quoted(c.name))} AS {_SPARK[c.type]}) AS {_quoted(c.name)}"
+            for c in schema.columns
+        )
+    )
 
 
 def _quoted(name: str) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from gamelake.errors import UserError
 from gamelake.layouts.checks import CHECK_DOCUMENTS, CheckDocument, ToleranceDocument
+from gamelake.layouts.paths import path_mistakes
 from gamelake.model.names import DatasetName
 from gamelake.model.schema import (
     MAY_BE_STORED_AS,
@@ -21,6 +22,8 @@ from gamelake.model.schema import (
 )
 from gamelake.model.steps import (
     Chain,
+    FileFormat,
+    FileInput,
     Mode,
     OnEmpty,
     OnMissing,
@@ -33,7 +36,7 @@ from gamelake.model.steps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _NAME = r"^[a-z_][a-z0-9_]*$"
 _TABLE = r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$"
@@ -41,6 +44,7 @@ Identifier = Annotated[str, Field(pattern=_NAME)]
 """A name that needs no quoting in SQL."""
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """A variable of the SQL, such as `logDate`."""
+_HIVE = re.compile(r"(?:^|/)([a-z_][a-z0-9_]*)=\{(\w+)\}(?=/|$)")
 ConnectionName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """A connection of the project's profiles, such as `TSN_POSTGRES`."""
 VariableType = Literal["date", "int", "text", "ident"]
@@ -133,9 +137,10 @@ class SplitDocument(_Document):
 
 
 _SOURCE_KEYS = ("split", "refresh", "version")
+_READING_KEYS = ("slice", "lookback", "lookahead", "required", "on_missing")
 _INPUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "dataset": (("dataset",), ("lookback", "required", "on_missing")),
-    "file": (("path",), ("format",)),
+    "dataset": (("dataset",), _READING_KEYS),
+    "file": (("path", "schema"), ("connection", "format", *_READING_KEYS)),
     "table": (("connection", "table", "schema"), _SOURCE_KEYS),
     "query": (("connection", "query", "schema"), _SOURCE_KEYS),
 }
@@ -145,8 +150,8 @@ _INPUT_ONLY = {key for needed, optional in _INPUT_KEYS.values() for key in (*nee
 class InputDocument(_Document):
     """One named input: the SQL sees it as a view called `name`.
 
-    `dataset` is another layout's output; `table` and `query` are read from a connection, and `schema` says
-    which columns and as what.
+    `dataset` is another layout's output; `table`, `query` and `file` are read from a connection, and `schema` says
+    which columns and as what. `slice` pairs slice columns of the input with variables, as that of the output does.
     """
 
     name: Identifier
@@ -157,11 +162,13 @@ class InputDocument(_Document):
     query: str | None = Field(default=None, min_length=1)
     columns: dict[Identifier, ColumnDocument] | None = Field(alias="schema", default=None, min_length=1)
     path: str | None = None
-    format: Literal["parquet", "json", "csv"] | None = None
+    format: FileFormat = FileFormat.PARQUET
+    slice: dict[Identifier, VariableName] = Field(default_factory=dict)
     split: SplitDocument | None = None
     refresh: Refresh = Refresh.RUN
     version: str | None = Field(default=None, min_length=1)
     lookback: int = Field(default=0, ge=0, le=3_660)
+    lookahead: int = Field(default=0, ge=0, le=3_660)
     required: bool | None = None
     on_missing: OnMissing | None = None
 
@@ -173,10 +180,26 @@ class InputDocument(_Document):
             raise ValueError(problem)
         return self
 
+    def reading(self, bound: Mapping[str, str]) -> Reading:
+        """The model's word for what the keys say together; `bound` is variable → slice column of the output."""
+        pairs = [(name, bound.get(variable, name)) for name, variable in self.pairs.items()]
+        differing = tuple((theirs, ours) for theirs, ours in pairs if theirs != ours)
+        return Reading(self.lookback, self._on_missing, self.lookahead, differing)
+
     @property
-    def reading(self) -> Reading:
-        """The model's word for what the keys say together."""
-        return Reading(self.lookback, self.on_missing or _REQUIRED[self.required is not False])
+    def pairs(self) -> dict[str, str]:
+        """Slice column of the input → variable: those of `slice`, and of the path's `column={variable}`."""
+        told = dict(_HIVE.findall(self.path or ""))
+        return {name: word for name, word in told.items() if name != word} | self.slice
+
+    @property
+    def _on_missing(self) -> OnMissing:
+        return self.on_missing or _REQUIRED[self.required is not False]
+
+    @field_validator("slice", mode="before")
+    @classmethod
+    def _same_names(cls, value: Any) -> Any:
+        return {name: name for name in value} if isinstance(value, list) else value
 
     @field_validator("dataset")
     @classmethod
@@ -208,20 +231,41 @@ class InputDocument(_Document):
             yield "`refresh: version` and the query `version` go together", "version"
         if self.split and self.columns and self.split.column not in self.columns:
             yield f"`{self.split.column}` is not a column of the input's schema", "split"
+        if kind == "file" and self.path is not None and self.columns:
+            yield from path_mistakes(self.path, self.pattern, self.columns, self.slice)
+
+    @property
+    def pattern(self) -> str:
+        """The path with its variables replaced by the slice columns they stand for."""
+        by_variable = {variable: name for name, variable in self.pairs.items()}
+        words = {*self.columns} if self.columns else set()
+        return re.sub(
+            r"\{(\w+)\}",
+            lambda m: m[0] if m[1] in words else f"{{{by_variable.get(m[1], m[1])}}}",
+            self.path or "",
+        )
 
     @property
     def source(self) -> SourceInput | None:
-        """The model's input of a table or query elsewhere; None for all others."""
-        if self.resolved_type not in {"table", "query"} or self.columns is None or self.connection is None:
+        """The model's input of a table, a query or files elsewhere; None for all others."""
+        if self.resolved_type == "dataset" or self.columns is None:
             return None
-        read = (
-            TableInput(self.connection, self.table or "")
-            if self.resolved_type == "table"
-            else QueryInput(self.connection, self.query or "")
-        )
-        columns = tuple(c.column(name, required=False) for name, c in self.columns.items())
+        read = self._read
+        sliced = read.slice_columns if isinstance(read, FileInput) else ()
+        columns = tuple(c.column(name, required=name in sliced) for name, c in self.columns.items())
+        if isinstance(read, FileInput):
+            return SourceInput(read, Schema(columns), may_lack=self._on_missing is OnMissing.EMPTY)
         split = Split(self.split.column, self.split.parts) if self.split else None
         return SourceInput(read, Schema(columns), split, self.refresh, self.version or "")
+
+    @property
+    def _read(self) -> TableInput | QueryInput | FileInput:
+        connection = self.connection or ""
+        if self.resolved_type == "file":
+            return FileInput(connection, self.pattern, self.format)
+        if self.resolved_type == "table":
+            return TableInput(connection, self.table or "")
+        return QueryInput(connection, self.query or "")
 
 
 class OutputDocument(_Document):

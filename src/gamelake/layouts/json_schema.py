@@ -16,8 +16,9 @@ def json_schema() -> dict[str, Any]:
     made = LayoutDocument.model_json_schema(by_alias=True)
     parts = made["$defs"]
     names = {"type": "array", "items": {"type": "string"}, "minItems": 1}
-    output = parts["OutputDocument"]["properties"]
-    output["slice"] = {"anyOf": [names, output["slice"]]}
+    for part in ("InputDocument", "OutputDocument"):
+        properties = parts[part]["properties"]
+        properties["slice"] = {"anyOf": [names, properties["slice"]]}
     column = parts["ColumnDocument"]
     column["properties"].pop("meaning", None)
     column["properties"]["type"] = {"type": "string", "pattern": f"^({_types()})$"}

@@ -15,16 +15,17 @@ from gamelake.errors import LayoutError, Place, UserError, did_you_mean
 from gamelake.layouts.cache import StepCache
 from gamelake.layouts.checks import known_check_keys
 from gamelake.layouts.checks import mistakes as check_mistakes
-from gamelake.layouts.document import LayoutDocument, OutputDocument, known_keys
+from gamelake.layouts.document import InputDocument, LayoutDocument, OutputDocument, known_keys
 from gamelake.layouts.fingerprint import fingerprint, normalised
 from gamelake.layouts.frontmatter import dotted
 from gamelake.layouts.modes import mode_problems
+from gamelake.layouts.paths import SLICE_TYPES
 from gamelake.layouts.spelling import SUFFIXES, read_layout, sql_file_of
 from gamelake.layouts.supported import refusals
 from gamelake.layouts.template import render_sample, typed, undefined_variables
 from gamelake.model.checks import CheckKind
 from gamelake.model.names import DatasetName, Layer
-from gamelake.model.schema import ColumnType, Schema
+from gamelake.model.schema import Schema
 from gamelake.model.steps import PREVIOUS, Mode, Output, Reading, SqlStep, Target
 
 if TYPE_CHECKING:
@@ -35,12 +36,6 @@ if TYPE_CHECKING:
     from gamelake.layouts.frontmatter import FrontMatter, KeyPath
 
 _FILE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_SLICE_TYPES = {
-    ColumnType.DATE: "date",
-    ColumnType.INT: "int",
-    ColumnType.BIGINT: "int",
-    ColumnType.TEXT: "text",
-}
 _LAYER_WORDS = {"etl", "std", "cons", *(layer.value for layer in Layer)}
 
 
@@ -228,6 +223,8 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
     for index, source in enumerate(document.inputs):
         for problem, key in source.mistakes():
             yield wrong(problem, "inputSources", index, key)
+        for problem, key, hint in _unpaired(source, output):
+            yield wrong(problem, "inputSources", index, key, hint=hint)
     for problem, key in output.mistakes():
         yield wrong(problem, "outputs", 0, key)
     yield from _variable_checks(document, wrong)
@@ -238,7 +235,7 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
                 yield wrong(problem, "outputs", 0, key, hint=did_you_mean(name, output.columns))
     for name in output.slice:
         column = output.columns.get(name)
-        if column is not None and column.type not in _SLICE_TYPES:
+        if column is not None and column.type not in SLICE_TYPES:
             problem = f"`{name}` is `{column.type.value}`; a slice column is one of: date, int, bigint, text"
             yield wrong(problem, "outputs", 0, "schema", name)
     yield from _mode_checks(output, wrong)
@@ -250,13 +247,23 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
             yield wrong(problem, "checks", index, hint=hint)
 
 
+def _unpaired(source: InputDocument, output: OutputDocument) -> Iterator[tuple[str, str, str | None]]:
+    """(problem, key, hint) of variables that pair a slice column of an input with none of the output's."""
+    known = output.slice.values()
+    for column, variable in source.pairs.items():
+        if variable not in {*known, column}:
+            problem = f"the variable `{variable}` chooses no slice of the output"
+            hint = did_you_mean(variable, known) or "name a variable of the output's `slice`"
+            yield problem, "slice" if source.slice else "path", hint
+
+
 def _variable_checks(document: LayoutDocument, wrong: Any) -> Iterator[LayoutError]:
     """Declared variables against the slice columns that bind them, and defaults against their types."""
     output = document.outputs[0]
     bound = {variable: column for column, variable in output.slice.items()}
     for name, variable in document.variables.items():
         column = output.columns.get(bound.get(name, ""))
-        expected = _SLICE_TYPES.get(column.type) if column is not None else None
+        expected = SLICE_TYPES.get(column.type) if column is not None else None
         if expected is not None and expected != variable.type:
             problem = (
                 f"`{name}` is `{variable.type}` here, and its slice column `{bound[name]}` is `{expected}`"
@@ -314,7 +321,8 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         i.name: sources[i.name].dataset if i.name in sources else DatasetName.parse(i.dataset or "")
         for i in document.inputs
     }
-    bound = {name: _SLICE_TYPES[declared.columns[column].type] for name, column in bindings.items()}
+    readings = {source.name: source.reading(bindings) for source in document.inputs}
+    bound = {name: SLICE_TYPES[declared.columns[column].type] for name, column in bindings.items()}
     variables = {**{name: found.type for name, found in document.variables.items()}, **bound}
     defaults = {name: found.default_text for name, found in document.variables.items()}
     sql = front.sql.rstrip().rstrip(";").rstrip()
@@ -336,7 +344,7 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         bindings=bindings,
         defaults={name: text for name, text in defaults.items() if text is not None},
         fingerprint=fingerprint(normalised(sql), *told),
-        readings={s.name: s.reading for s in document.inputs if s.reading != Reading()},
+        readings={view: reading for view, reading in readings.items() if reading != Reading()},
         carries=bool(document.carries),
         chain=document.chain,
         sources=sources,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from gamelake.layouts.document import LayoutDocument
     from gamelake.layouts.frontmatter import KeyPath
 
-INPUT_TYPES = frozenset({"dataset", "table", "query"})
+INPUT_TYPES = frozenset({"dataset", "table", "query", "file"})
 OUTPUT_TYPES = frozenset({"table"})
 DIALECTS = frozenset({"duckdb"})
 STRATEGIES = False

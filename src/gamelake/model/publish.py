@@ -19,6 +19,7 @@ class StagedFile:
     path: str
     rows: int
     bytes: int
+    foreign: bool = False  # somebody else's, read where it is: never to be removed
 
 
 @dataclass(frozen=True)

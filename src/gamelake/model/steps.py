@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -57,10 +58,12 @@ class OnMissing(StrEnum):
 
 @dataclass(frozen=True)
 class Reading:
-    """How a layout reads one input: `lookback` earlier days beside the slice's own."""
+    """How a layout reads one input: so many earlier and later days beside the slice's own."""
 
     lookback: int = 0
     on_missing: OnMissing = OnMissing.FAIL
+    lookahead: int = 0  # of these only those that are there
+    slices: tuple[tuple[str, str], ...] = ()  # the input's slice column → ours, where their names differ
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,28 @@ class QueryInput:
     sql: str
 
 
+class FileFormat(StrEnum):
+    """What files of a source hold; texts may be compressed with gzip or zstd."""
+
+    PARQUET = "parquet"
+    CSV = "csv"  # with a header; an empty field is null
+    JSON = "json"  # one object in a line
+
+
+@dataclass(frozen=True)
+class FileInput:
+    """A folder of files (or one file). `{day}` in the path is the slice column `day`, one folder for each value."""
+
+    connection: str  # of the kind `file`; empty = the project's own folder
+    path: str  # below the connection's root
+    format: FileFormat = FileFormat.PARQUET
+
+    @property
+    def slice_columns(self) -> tuple[str, ...]:
+        """Columns whose values the path tells, in the order in which it does."""
+        return tuple(re.findall(r"\{(\w+)\}", self.path))
+
+
 @dataclass(frozen=True)
 class Split:
     """Reading in so many part-queries, told apart by the values of a column."""
@@ -115,24 +140,35 @@ class Split:
 class SourceInput:
     """What a layout reads from another system, and the dataset that keeps what was read."""
 
-    read: TableInput | QueryInput
+    read: TableInput | QueryInput | FileInput
     schema: Schema
     split: Split | None = None
     refresh: Refresh = Refresh.RUN
     version_query: str = ""
+    may_lack: bool = False  # a folder that is not there holds nothing, instead of being an error
 
     @property
     def dataset(self) -> DatasetName:
-        """`source.bronze.…`: one dataset for each table or query, however many layouts read it."""
+        """`source.bronze.…`: one dataset for each table, query or path, however many layouts read it."""
         from hashlib import sha256
 
         from gamelake.model.names import DatasetName, Layer
 
         read = self.read
-        words = read.table if isinstance(read, TableInput) else "query"
-        name = "_".join([read.connection.lower(), *words.lower().split(".")])
-        if isinstance(read, QueryInput):
-            name += f"_{sha256(' '.join(read.sql.split()).encode()).hexdigest()[:8]}"
+        if isinstance(read, FileInput):
+            words = re.sub(r"/[^/]*\{.*", "", read.path)  # etl_login/ds={ds} → etl_login
+            hashed = (
+                ""
+                if read.path in {words, *(f"{words}/{c}={{{c}}}" for c in read.slice_columns)}
+                else read.path
+            )
+            hashed += "" if read.format is FileFormat.PARQUET else f".{read.format}"
+        else:
+            words = read.table if isinstance(read, TableInput) else "query"
+            hashed = " ".join(read.sql.split()) if isinstance(read, QueryInput) else ""
+        name = "_".join([read.connection.lower() or "files", *words.strip("./").lower().split(".")])
+        if hashed:
+            name += f"_{sha256(hashed.encode()).hexdigest()[:8]}"
         return DatasetName("source", Layer.BRONZE, "".join(c if c.isalnum() else "_" for c in name))
 
 
@@ -152,6 +188,7 @@ class Output:
     description: str = ""
     evolve: bool = False  # new nullable columns and wider types change the table; all else is drift
     target: Target | None = None
+    in_place: bool = False  # rows stay in the files they came in; the lake has no table of them
 
 
 class StepContext(Protocol):
@@ -178,6 +215,14 @@ class StepContext(Protocol):
 
     def finish(self, for_slice: Slice) -> None:
         """Say that no more rows come for this slice, so that they are written while the step goes on; optional."""
+        ...
+
+    def refer(self, dataset: str, for_slice: Slice, files: Sequence[Path]) -> None:
+        """Say which Parquet files of others hold the rows of a slice, of an output that stays `in_place`."""
+        ...
+
+    def content(self, dataset: str, for_slice: Slice, content_hash: str) -> None:
+        """Give a hash of the slice's content, equal exactly when the rows are; otherwise the audit makes one."""
         ...
 
     def progress(self, done: float, total: float, unit: str = "rows") -> None:
@@ -229,6 +274,9 @@ class PythonStep:
     description: str = ""
     refresh: Refresh | None = None  # of a step that reads another system
     outside: Callable[[], str] | None = None  # version of what it reads there, for `Refresh.VERSION`
+    listing: Callable[[], Mapping[Slice, str]] | None = (
+        None  # slices there are outside, each with its version
+    )
 
 
 @dataclass(frozen=True)

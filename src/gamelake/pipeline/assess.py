@@ -19,6 +19,7 @@ from gamelake.pipeline.freshness import (
     versions_read,
     why_stale,
 )
+from gamelake.pipeline.needed import Needed
 from gamelake.pipeline.span import Span
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from gamelake.model.steps import Step
     from gamelake.pipeline.project import Project
 
-    Wanted = Sequence[Slice] | Span | None
+    Wanted = Sequence[Slice] | Span | Needed | None
     """Slices asked for; None asks for all."""
+
+
+_GONE = "gone"
 
 
 class PlanState(StrEnum):
@@ -132,7 +136,12 @@ def survey(project: Project, step: Step, *, force: bool = False, known: Known | 
     previous = {str(output.dataset): known.current(str(output.dataset)) for output in step.outputs}
     index = InputIndex.build(step, project.graph.outputs, {**previous, **inputs})
     judge = Judge(step, index, previous, known, force)
-    items = tuple(judge.item(part) for part in index.candidates())
+    parts = (
+        sorted({*judge.listing, *previous[str(step.outputs[0].dataset)]})
+        if judge.listing is not None
+        else None
+    )
+    items = tuple(judge.item(part) for part in (index.candidates() if parts is None else parts))
     return Assessment(items, index, previous, judge)
 
 
@@ -188,7 +197,7 @@ def chosen(part: Slice, slices: Wanted) -> bool:
     """True when a slice is meant by one of those asked for; None asks for all."""
     if slices is None:
         return True
-    if isinstance(slices, Span):
+    if isinstance(slices, Span | Needed):
         return slices.holds(part)
     return any(part.is_meant_by(wanted) for wanted in slices)
 
@@ -209,7 +218,7 @@ class Judge:
         if gap is not None:
             reason = f"input {gap[0]} {gap[1]} was never published"
             return PlanItem(self.step.name, part, PlanState.WAITING, reason)
-        now = Parts(*self._fixed_parts, self._outside or inputs_part(self.index.all_feeding(part)))
+        now = Parts(*self._fixed_parts, self._read_now(part))
         had = {name: versions.get(part) for name, versions in self.previous.items()}
         missing = [name for name, version in had.items() if version is None]
         if missing:
@@ -234,6 +243,18 @@ class Judge:
         return PlanItem(self.step.name, part, state, reason, rows, str(now), restates)
 
     @cached_property
+    def listing(self) -> Mapping[Slice, str] | None:
+        """Slices of another system and their versions; None for steps without any of their own."""
+        if not isinstance(self.step, PythonStep) or self.step.listing is None:
+            return None
+        return self.step.listing()
+
+    def _read_now(self, part: Slice) -> str:
+        if self.listing is not None:
+            return self.listing.get(part, _GONE)
+        return self._outside or inputs_part(self.index.all_feeding(part))
+
+    @cached_property
     def _outside(self) -> str:
         """What a step of another system would read now; empty for all others."""
         if not isinstance(self.step, PythonStep) or self.step.outside is None:
@@ -241,6 +262,8 @@ class Judge:
         return fingerprint(self.step.outside())
 
     def _why(self, part: Slice, version: SliceVersion, now: Parts) -> str:
+        if self.listing is not None and part not in self.listing:
+            return "its files are gone"
         read = versions_read(self.index.all_feeding(part))
         return why_stale(self.step, version, now, read, self.known.is_equal) or "fingerprint changed"
 

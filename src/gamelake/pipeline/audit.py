@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from gamelake.engines.base import SLICE_DIGEST
 from gamelake.engines.duckdb import quoted, scan
+from gamelake.engines.outside import Part, outside_scan
 from gamelake.layouts.template import literal
 from gamelake.model.checks import Check, CheckKind, CheckResult, Severity
 from gamelake.model.steps import OnEmpty
@@ -75,7 +77,12 @@ def audit(
     ]
     if output.on_empty is OnEmpty.FAIL and rows == 0:
         counted.append(_bounded(Check("not empty", CheckKind.ROW_COUNT), 0, 1, None))
-    source = scan(output.schema, [part.file.path for part in written])
+    files = tuple(part.file.path for part in written)
+    source = (
+        outside_scan(output.schema, [Part(for_slice, files)])
+        if output.in_place
+        else scan(output.schema, files)
+    )
     subject = Subject(output, for_slice, source, evidence)
     measures, settled = _measures(subject, written)
     content_hash = content_hash or _digest(written, rows)
@@ -122,6 +129,8 @@ def _digest(written: Sequence[Written], rows: int) -> str | None:
     digests = [part.digest for part in written if part.digest is not None]
     if len(digests) < len(written):
         return None
+    if digests and digests[0].startswith(SLICE_DIGEST):
+        return f"{rows}:{digests[0].removeprefix(SLICE_DIGEST)}"
     return f"{rows}:{blake2b('/'.join(digests).encode(), digest_size=16).hexdigest()}"
 
 

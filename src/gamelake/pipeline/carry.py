@@ -48,7 +48,7 @@ class Carry:
         step = self._found.judge.step
         if not isinstance(step, SqlStep) or not step.chain.daily:
             return
-        before, needed = self._own.before(part), shifted(part, self._own.day, 1)
+        before, needed = self._own.before(part), shifted(part, self._own.day, -1)
         if before is None and not self._starts_later(part):
             return
         if before is None or before.slice != needed:

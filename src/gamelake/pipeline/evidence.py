@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from gamelake.engines.duckdb import scan
+from gamelake.engines.outside import Part as OutsidePart
+from gamelake.engines.outside import outside_scan
 from gamelake.model.schema import ColumnType, Schema
 from gamelake.model.slices import Slice
 from gamelake.pipeline.check_fit import judged_against
@@ -72,6 +74,8 @@ class Evidence:
         schema = self._outputs[dataset].schema
         wanted = for_slice if shared is None else for_slice.project(shared)
         found = sorted((s, p) for s, p in self._parts[dataset].items() if s.agrees_with(wanted))
+        if self._outputs[dataset].in_place:
+            return outside_scan(schema, [OutsidePart(key, part.files) for key, part in found])
         return scan(schema, [file for _, part in found for file in part.files])
 
     def schema(self, dataset: str) -> Schema:

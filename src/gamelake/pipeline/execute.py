@@ -112,6 +112,7 @@ def execute(
     cancel = cancel or Cancel()
     recovered = len(recover(project))
     lineage = LineageLog(project, run_id, listener)
+    names = project.graph.select(request.targets)
     scope = RunScope(
         project,
         project.sql_engine(request.engine),
@@ -119,11 +120,11 @@ def execute(
         Reporter(project.ledger, project.clock, run_id, lineage),
         cancel,
         forced=frozenset(forced_steps(project, request.targets, force=request.force)),
+        names=frozenset(names),
         slices=request.wanted(project.graph),
         gaps=request.gaps,
         at_once=request.at_once,
     )
-    names = project.graph.select(request.targets)
     try:
         steps, error = _Schedule(scope, names).run()
     except BaseException as err:

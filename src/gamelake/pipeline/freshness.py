@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.layouts.fingerprint import fingerprint
 from gamelake.model.slices import Slice
-from gamelake.model.steps import PREVIOUS, FoldStep, SqlStep
+from gamelake.model.steps import PREVIOUS, FoldStep, PythonStep, SqlStep
 from gamelake.pipeline.reach import Reach, apart, date_columns
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ class InputIndex:
             return [Slice()]
         found: set[Slice] = set()
         for view, reach in self.reaches.items():
-            if reach.shared == self.columns:
-                found |= self._by_key[view].keys()
+            if reach.whole:
+                found |= {reach.back(key) for key in self._by_key[view]}
         return sorted(part for part in found if self.own is None or self.own.holds(part))
 
     def missing(self, part: Slice) -> tuple[str, Slice] | None:
@@ -208,7 +208,8 @@ def why_stale(
         reasons.append("schema changed")
     if before.inputs != now.inputs:
         changes = _input_changes(had.inputs, read, is_equal)
-        reasons.append(_first_of(changes) or "inputs changed")
+        listed = isinstance(step, PythonStep) and step.listing is not None
+        reasons.append(_first_of(changes) or ("its files changed" if listed else "inputs changed"))
     return "; ".join(reasons) or None
 
 

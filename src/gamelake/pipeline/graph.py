@@ -11,7 +11,7 @@ from gamelake.model.names import Layer
 from gamelake.model.steps import FoldStep, Source, SqlStep
 from gamelake.pipeline.check_fit import check_misfits, judged_against
 from gamelake.pipeline.fold import unfolded
-from gamelake.pipeline.reach import date_columns
+from gamelake.pipeline.reach import Reach, date_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,6 +30,7 @@ class Graph:
         self.outputs: Mapping[str, Output] = {str(o.dataset): o for s in found for o in s.outputs}
         self.producers: Mapping[str, str] = {str(o.dataset): s.name for s in found for o in s.outputs}
         errors = [*_written_twice(found), *_unknown_inputs(steps.values(), self.outputs)]
+        errors += [error for step in steps.values() for error in _mispaired(step, self.outputs)]
         errors += [error for step in steps.values() for error in _misfits(step, self.outputs)]
         errors += [error for step in steps.values() for error in _short_sighted(step, self.outputs)]
         errors += [error for member in found for error in _unfoldable(member)]
@@ -137,30 +138,47 @@ def _misfits(step: Step, outputs: Mapping[str, Output]) -> Iterator[LayoutError]
                 f"and `{other.dataset}` by {_listed(other.slice_columns)}"
             )
             yield LayoutError(problem, _place(step), "all outputs of a step have the same slice columns")
-    inputs = [outputs[str(d)] for d in step.inputs.values() if str(d) in outputs]
-    if columns and inputs and not any(set(columns) <= set(i.slice_columns) for i in inputs):
+    known = [view for view, dataset in step.inputs.items() if str(dataset) in outputs]
+    if columns and known and not any(Reach.of(step, view, outputs).whole for view in known):
         problem = (
             f"`{step.name}` is sliced by {_listed(columns)}, and no input has all of these slice columns"
         )
-        yield LayoutError(
-            problem, _place(step), "its slices come from its inputs: slice it by columns they have"
-        )
+        hint = "its slices come from its inputs: slice it by columns they have, or pair the names by `slice`"
+        yield LayoutError(problem, _place(step), hint)
+
+
+def _mispaired(step: Step, outputs: Mapping[str, Output]) -> Iterator[LayoutError]:
+    """Inputs whose `slice` names what is no slice column of theirs, or of another type."""
+    for view, reading in step.readings.items() if isinstance(step, SqlStep) else ():
+        dataset = str(step.inputs[view])
+        if dataset not in outputs:
+            continue
+        theirs = outputs[dataset]
+        for name, ours in reading.slices:
+            if name not in theirs.slice_columns:
+                problem = (
+                    f"`{name}` is no slice column of `{dataset}`, it has {_listed(theirs.slice_columns)}"
+                )
+                yield LayoutError(problem, _place(step, dataset), did_you_mean(name, theirs.slice_columns))
+            elif theirs.schema[name].type is not step.outputs[0].schema[ours].type:
+                problem = f"`{name}` of `{dataset}` and `{ours}` are of different types, and name one slice"
+                yield LayoutError(problem, _place(step, dataset), "give both columns one type")
 
 
 def _short_sighted(step: Step, outputs: Mapping[str, Output]) -> Iterator[LayoutError]:
-    """Inputs with `lookback` and no date along which to look back."""
+    """Inputs that span several days, and no date along which to count them."""
     for view, reading in step.readings.items() if isinstance(step, SqlStep) else ():
         dataset = str(step.inputs[view])
-        if not reading.lookback or dataset not in outputs:
+        if not (reading.lookback or reading.lookahead) or dataset not in outputs:
             continue
-        columns = step.outputs[0].slice_columns
-        shared = [name for name in columns if name in outputs[dataset].slice_columns]
+        shared = [name for name, _ in Reach.of(step, view, outputs).pairs]
         if len(date_columns(outputs[dataset], shared)) != 1:
+            word, verb = ("lookback", "back") if reading.lookback else ("lookahead", "ahead")
             problem = (
-                f"`{step.name}` looks back along `{dataset}`, and the slice columns they share "
+                f"`{step.name}` looks {verb} along `{dataset}`, and the slice columns they share "
                 f"({_listed(shared)}) hold no date, or several"
             )
-            hint = "`lookback` counts days: slice both by the same date column"
+            hint = f"`{word}` counts days: slice both by the same date column"
             yield LayoutError(problem, _place(step, dataset), hint)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gamelake.errors import ConflictError, UserError, did_you_mean
 from gamelake.model.steps import SqlStep
 from gamelake.pipeline.assess import Known, PlanItem, PlanState, settled, survey
+from gamelake.pipeline.needed import Needed, needed_of
 from gamelake.pipeline.reach import date_columns
 from gamelake.pipeline.span import Span
 from gamelake.pipeline.variables import refuse_unset
@@ -86,7 +87,7 @@ def plan(
     `gaps` leaves alone what only a change of its own step made stale.
     """
     names = selected(project, targets, slices)
-    foresight = _Foresight(project, forced_steps(project, targets, force=force), slices, gaps=gaps)
+    foresight = _Foresight(project, names, forced_steps(project, targets, force=force), slices, gaps=gaps)
     items: list[PlanItem] = []
     for name in names:
         items += foresight.items(project.graph.steps[name])
@@ -131,7 +132,7 @@ def selected(project: Project, targets: Sequence[str] | None, slices: Wanted = N
     names = project.graph.select(targets)
     refuse_unset(project.graph.steps[name] for name in names)
     known = {column: None for name in names for column in _slice_columns(project.graph.steps[name])}
-    parts = () if slices is None or isinstance(slices, Span) else slices
+    parts = () if slices is None or isinstance(slices, Span | Needed) else slices
     for column in (name for part in parts for name, _ in part.keys):
         if column not in known:
             listed = ", ".join(f"`{name}`" for name in known) or "none"
@@ -156,8 +157,11 @@ def forced_steps(project: Project, targets: Sequence[str] | None, *, force: bool
 class _Foresight:
     """Plans step after step, knowing which slices the steps before will have made or may have changed."""
 
-    def __init__(self, project: Project, forced: set[str], slices: Wanted, *, gaps: bool = False) -> None:
+    def __init__(
+        self, project: Project, names: Sequence[str], forced: set[str], slices: Wanted, *, gaps: bool = False
+    ) -> None:
         self._project = project
+        self._names = frozenset(names)
         self._forced = forced
         self._slices = slices
         self._gaps = gaps
@@ -171,7 +175,7 @@ class _Foresight:
         found = survey(self._project, step, force=force, known=self._known)
         feeds = [self._feed(reach) for reach in found.index.reaches.values()]
         by_slice = {item.slice: _depending(item, feeds) for item in found.items}
-        for part, cause in self._coming(step, feeds).items():
+        for part, cause in self._coming(feeds).items():
             if part not in by_slice or by_slice[part].state is PlanState.WAITING:
                 by_slice[part] = self._to_come(step, part, cause, feeds)
         for item in found.items:
@@ -183,7 +187,8 @@ class _Foresight:
         if found.index.own is not None:
             by_slice = {**self._unasked_before(step, found.index), **by_slice}
         ordered = [by_slice[part] for part in sorted(by_slice)]
-        items = list(settled(found, ordered, self._slices, gaps=self._gaps))
+        slices = needed_of(self._project.graph, step, self._slices, self._names)
+        items = list(settled(found, ordered, slices, gaps=self._gaps))
         moving = [item.slice for item in items if item.is_work or item.state is PlanState.DEPENDS]
         self._pending |= {str(output.dataset): moving for output in step.outputs}
         if self._slices is not None:
@@ -194,8 +199,10 @@ class _Foresight:
 
     def _unasked_before(self, step: Step, index: InputIndex) -> dict[Slice, PlanItem]:
         """Slices there would be if everything ran: one that carries state must not be built before them."""
-        reaches = [reach for reach in index.reaches.values() if reach.shared == index.columns]
-        parts = {reach.cut(part) for reach in reaches for part in self._unasked.get(reach.dataset, ())}
+        reaches = [reach for reach in index.reaches.values() if reach.whole]
+        parts = {
+            reach.back(reach.cut(part)) for reach in reaches for part in self._unasked.get(reach.dataset, ())
+        }
         return {part: PlanItem(step.name, part, PlanState.MISSING, "not asked for") for part in parts}
 
     def _feed(self, reach: Reach) -> _Feed:
@@ -203,13 +210,13 @@ class _Foresight:
         there = {reach.cut(part) for part in self._known.current(reach.dataset)} | pending.keys()
         return _Feed(reach, pending, there, reach.first_days(there))
 
-    def _coming(self, step: Step, feeds: Sequence[_Feed]) -> dict[Slice, str]:
+    def _coming(self, feeds: Sequence[_Feed]) -> dict[Slice, str]:
         """Output slices that wait for pending slices of the inputs, and the step they wait for."""
         return {
-            part: self._project.graph.producers[feed.reach.dataset]
+            feed.reach.back(key): self._project.graph.producers[feed.reach.dataset]
             for feed in feeds
-            if feed.reach.shared == step.outputs[0].slice_columns
-            for part in feed.pending
+            if feed.reach.whole
+            for key in feed.pending
         }
 
     def _to_come(self, step: Step, part: Slice, cause: str, feeds: Sequence[_Feed]) -> PlanItem:

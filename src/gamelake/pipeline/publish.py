@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 from gamelake import failpoints
 from gamelake.errors import CheckFailedError, StoreError
-from gamelake.model.publish import StagedSlice
+from gamelake.model.publish import PublishedSlice, Receipt, StagedSlice
 from gamelake.model.steps import Mode, OnEmpty
 from gamelake.pipeline.audit import Audit, audit, explain_failures, shrink_result
 from gamelake.pipeline.targets import recover
 from gamelake.stores.base import lease_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gamelake.engines.base import Session, Written
     from gamelake.ledger.rows import SliceVersion
-    from gamelake.model.publish import Receipt
+    from gamelake.model.publish import StagedFile
     from gamelake.model.slices import Slice
     from gamelake.model.steps import Output
     from gamelake.pipeline.evidence import Evidence
     from gamelake.pipeline.project import Project
 
-__all__ = ["Candidate", "Origin", "Publisher", "discard", "recover"]
+__all__ = ["Candidate", "Origin", "Publisher", "discard", "discard_files", "recover"]
 
 _COMMIT_WAIT = 120.0  # seconds in the queue for a table before giving up
 _TRIES = 3
@@ -57,6 +57,12 @@ class Publisher:
     def __init__(self, project: Project, run_id: str) -> None:
         self._project = project
         self._run_id = run_id
+
+    def ensure(self, output: Output) -> None:
+        """Create or check the output's tables, in the lake and in its target."""
+        if not output.in_place:
+            self._project.lake.ensure_table(output)
+        self._project.targets.ensure(output)
 
     def stage_path(self, output: Output) -> Path:
         """Fresh file name where rows of this output may be written."""
@@ -97,7 +103,8 @@ class Publisher:
     def publish(self, output: Output, slices: Sequence[StagedSlice], step: str) -> Receipt:
         """Commit audited slices of one output and record the receipt; a crash in between is harmless."""
         receipt_id = self._project.ids.new("rcpt")
-        receipt = self._commit(output, slices, receipt_id, step)
+        note = self._note if output.in_place else self._commit
+        receipt = note(output, slices, receipt_id, step)
         self._project.ledger.record_publish(receipt)
         failpoints.hit("publish.after_record")
         return receipt
@@ -126,6 +133,25 @@ class Publisher:
                     raise
         raise AssertionError
 
+    def _note(self, output: Output, slices: Sequence[StagedSlice], receipt_id: str, step: str) -> Receipt:
+        """The receipt of slices whose rows stay where they are: the ledger is the only one to know of them."""
+        dataset = str(output.dataset)
+        had = self._project.ledger.current(dataset)
+        published = tuple(
+            PublishedSlice(
+                part.slice,
+                had[part.slice].version + 1 if part.slice in had else 1,
+                tuple(file.path for file in part.files),
+                part.rows,
+                part.bytes,
+                part.content_hash,
+                part.fingerprint,
+                part.inputs,
+            )
+            for part in slices
+        )
+        return Receipt(receipt_id, self._run_id, step, dataset, published, self._project.clock.now())
+
     def _staged(
         self,
         output: Output,
@@ -147,5 +173,11 @@ class Publisher:
 
 def discard(written: Sequence[Written]) -> None:
     """Remove staged files that nobody will publish."""
-    for part in written:
-        Path(part.file.path).unlink(missing_ok=True)
+    discard_files(part.file for part in written)
+
+
+def discard_files(files: Iterable[StagedFile]) -> None:
+    """The same, of files alone; those of others stay."""
+    for file in files:
+        if not file.foreign:
+            Path(file.path).unlink(missing_ok=True)

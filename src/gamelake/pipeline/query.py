@@ -20,8 +20,11 @@ from gamelake.engines.duckdb import (
     text_literal,
     translated,
 )
-from gamelake.errors import NotFoundError, UserError, did_you_mean
-from gamelake.pipeline.views import is_mixed
+from gamelake.engines.outside import outside_scan
+from gamelake.errors import NotFoundError, StoreError, UserError, did_you_mean
+from gamelake.pipeline.freshness import Parts
+from gamelake.pipeline.views import is_in_place, is_mixed, parts_of
+from gamelake.stores.files import refuse_changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,13 +66,16 @@ def connect(
         connection.execute("SET TimeZone = 'UTC'")
         shown: list[str] = []
         for name, schema in _schemas(project, datasets).items():
-            versions = project.ledger.as_of(str(name), **moment).values()
-            forgotten = _forgotten(versions) if moment else None
+            versions = sorted(project.ledger.as_of(str(name), **moment).values(), key=lambda v: v.slice)
+            in_place = is_in_place(project, str(name))
+            forgotten = _forgotten(versions, in_place=in_place) if moment or in_place else None
             if forgotten:
                 _create_refusing_view(connection, name, schema, forgotten)
                 continue
             files = [file for version in versions for file in version.files]
-            if is_mixed(project, str(name)):
+            if in_place:
+                source = outside_scan(schema, parts_of(versions))
+            elif is_mixed(project, str(name)):
                 source = mixed_scan(connection, schema, files)
             else:
                 stored = project.lake.schema(str(name)).names if files else None
@@ -150,12 +156,17 @@ def parse_as_of(project: Project, text: str | None) -> Mapping[str, Any]:
     return {"at": (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(project.settings.zone))).astimezone(UTC)}
 
 
-def _forgotten(versions: Iterable[SliceVersion]) -> str | None:
+def _forgotten(versions: Iterable[SliceVersion], *, in_place: bool = False) -> str | None:
     """What to tell whoever reads these versions when a file of theirs is gone."""
     from pathlib import Path
 
     for version in versions:
-        if not all(Path(file).exists() for file in version.files):
+        if in_place:
+            try:
+                refuse_changed(version.files, Parts.parse(version.fingerprint).inputs)
+            except StoreError:
+                return f"the files of `{version.dataset}` {version.slice} are no longer those of version {version.version}"
+        elif not all(Path(file).exists() for file in version.files):
             return f"version {version.version} of `{version.dataset}` {version.slice} is no longer kept"
     return None
 

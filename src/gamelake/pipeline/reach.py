@@ -22,41 +22,71 @@ _PLAIN = Reading()
 
 @dataclass(frozen=True)
 class Reach:
-    """One input of a step. A *cut* slice has only the columns that input and output share."""
+    """One input of a step. A *cut* slice has only those of the input's columns that tell something of the output's."""
 
     view: str
     dataset: str
-    shared: tuple[str, ...]
-    day: str | None  # the date column along which `lookback` counts
+    pairs: tuple[
+        tuple[str, str], ...
+    ]  # (input's slice column, output's of the same value), in the output's order
+    day: str | None  # the input's date column along which `lookback` and `lookahead` count
     reading: Reading = _PLAIN
+    whole: bool = False  # a cut slice tells all columns of the output's
     same: bool = False  # input and output are cut into slices by the same columns
 
     @classmethod
     def of(cls, step: Step, view: str, outputs: Mapping[str, Output]) -> Reach:
         """How a step reads one of its inputs."""
         dataset = str(step.inputs[view])
-        source = outputs[dataset]
-        shared = tuple(name for name in step.outputs[0].slice_columns if name in source.slice_columns)
+        source, ours = outputs[dataset], step.outputs[0].slice_columns
         reading = step.readings.get(view, _PLAIN) if isinstance(step, SqlStep) else _PLAIN
-        days = date_columns(source, shared)
-        same = shared == tuple(source.slice_columns) == tuple(step.outputs[0].slice_columns)
-        return cls(view, dataset, shared, days[0] if reading.lookback and days else None, reading, same)
+        by_ours = {name: name for name in source.slice_columns}
+        by_ours |= {mine: theirs for theirs, mine in reading.slices if theirs in source.slice_columns}
+        pairs = tuple((by_ours[name], name) for name in ours if name in by_ours)
+        theirs = tuple(name for name, _ in pairs)
+        days = date_columns(source, theirs)
+        spans = reading.lookback or reading.lookahead
+        whole = len(pairs) == len(ours)
+        same = theirs == ours == tuple(source.slice_columns)
+        return cls(view, dataset, pairs, days[0] if spans and days else None, reading, whole, same)
 
     def cut(self, part: Slice) -> Slice:
-        """The slice over the shared columns."""
-        return part if self.same else part.project(self.shared)  # hundreds of thousands in a large plan
+        """The cut slice that a slice of the input belongs to."""
+        return part if self.same else part.project(name for name, _ in self.pairs)
+
+    def key(self, part: Slice) -> Slice:
+        """The cut slice of an output slice's own values."""
+        if self.same:
+            return part  # hundreds of thousands in a large plan
+        ours = part.as_dict()
+        return Slice(tuple((theirs, ours[name]) for theirs, name in self.pairs if name in ours))
+
+    def back(self, key: Slice) -> Slice:
+        """The output slice whose own values a cut slice has; only where it tells the `whole`."""
+        if self.same:
+            return key
+        theirs = key.as_dict()
+        return Slice(tuple((name, theirs[column]) for column, name in self.pairs))
 
     def keys(self, part: Slice) -> list[Slice]:
-        """Cut slices that an output slice reads, oldest first; its own is the last."""
-        own = self.cut(part)
+        """Cut slices that an output slice reads, in the order of their days."""
+        own = self.key(part)
         if self.day is None:
             return [own]
-        return [shifted(own, self.day, back) for back in range(self.reading.lookback, 0, -1)] + [own]
+        first, last = -self.reading.lookback, self.reading.lookahead
+        return [shifted(own, self.day, days) if days else own for days in range(first, last + 1)]
+
+    def readers(self, key: Slice) -> list[Slice]:
+        """Output slices that read a cut slice, as far as its columns tell."""
+        if self.day is None:
+            return [self.back(key)]
+        first, last = -self.reading.lookback, self.reading.lookahead
+        return [self.back(shifted(key, self.day, -days)) for days in range(first, last + 1)]
 
     def first_days(self, there: Iterable[Slice]) -> dict[Slice, str]:
         """Oldest day by what else the cut slices say; empty without `lookback`."""
         first: dict[Slice, str] = {}
-        for key in there if self.day is not None else ():
+        for key in there if self.day is not None and self.reading.lookback else ():
             rest, day = apart(key, self.day or "")
             first[rest] = min(day, first.get(rest, day))
         return first
@@ -65,16 +95,14 @@ class Reach:
         """The oldest cut slice that the SQL needs and nobody has published.
 
         Its own slice is needed, and with `lookback` every day of the window that is not before the
-        input's first one. `on_missing: empty` needs none.
+        input's first one. Later days are never missing, they have not come yet; `on_missing: empty` needs none.
         """
         if self.reading.on_missing is OnMissing.EMPTY:
             return None
-        if self.day is None:
-            own = self.cut(part)
-            return None if own in there else own
-        *earlier, own = self.keys(part)
-        for key in earlier:
-            rest, day = apart(key, self.day)
+        own = self.key(part)
+        for days in range(-self.reading.lookback, 0) if self.day is not None else ():
+            key = shifted(own, self.day or "", days)
+            rest, day = apart(key, self.day or "")
             if key not in there and first.get(rest, day) < day:
                 return key
         return None if own in there else own
@@ -96,15 +124,15 @@ def apart(part: Slice, day: str) -> tuple[Slice, str]:
     return Slice(tuple(pair for pair in part.keys if pair[0] != day)), part.as_dict()[day]
 
 
-def shifted(part: Slice, day: str, back: int) -> Slice:
-    """The slice so many days earlier.
+def shifted(part: Slice, day: str, days: int) -> Slice:
+    """The slice so many days later, or earlier.
 
-    >>> str(shifted(Slice.of(day="2026-03-01", team="a"), "day", 1))
+    >>> str(shifted(Slice.of(day="2026-03-01", team="a"), "day", -1))
     'day=2026-02-28/team=a'
     """
-    return Slice(tuple((n, _earlier(v, back)) if n == day else (n, v) for n, v in part.keys))
+    return Slice(tuple((n, _moved(v, days)) if n == day else (n, v) for n, v in part.keys))
 
 
 @lru_cache(maxsize=100_000)
-def _earlier(day: str, back: int) -> str:
-    return (date.fromisoformat(day) - timedelta(days=back)).isoformat()
+def _moved(day: str, days: int) -> str:
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()

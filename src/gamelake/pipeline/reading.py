@@ -10,13 +10,11 @@ from gamelake.errors import LayoutError, Place
 from gamelake.layouts.fingerprint import fingerprint
 from gamelake.model.schema import Schema
 from gamelake.model.slices import Slice
-from gamelake.model.steps import Mode, OnEmpty, Output, PythonStep, Refresh, SqlStep, TableInput
+from gamelake.model.steps import FileInput, Mode, OnEmpty, Output, PythonStep, Refresh, SqlStep, TableInput
+from gamelake.pipeline.files import file_step, read_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    import pyarrow as pa
+    from collections.abc import Iterable
 
     from gamelake.model.schema import Column
     from gamelake.model.steps import Source, SourceInput, Step, StepContext
@@ -37,7 +35,7 @@ def reading_steps(members: Iterable[Step | Source], targets: Targets) -> list[Py
         for name, source in member.sources.items():
             place = Place(member.file or None, key=f"inputSources.{name}")
             try:
-                targets.connection(source.read.connection)
+                _refuse_unfit(source, targets)
                 known = wanted.setdefault(str(source.dataset), source)
                 wanted[str(source.dataset)] = _together(known, source, place)
             except LayoutError as error:
@@ -47,8 +45,17 @@ def reading_steps(members: Iterable[Step | Source], targets: Targets) -> list[Py
     return [_step(source, targets) for source in wanted.values()]
 
 
+def _refuse_unfit(source: SourceInput, targets: Targets) -> None:
+    """LayoutError for a connection that the profile lacks, or that is of another kind."""
+    if isinstance(source.read, FileInput):
+        targets.folder(source.read.connection)
+    else:
+        targets.store(source.read.connection)
+
+
 def _together(one: SourceInput, other: SourceInput, place: Place) -> SourceInput:
-    if replace(one, schema=other.schema) != other:
+    lax = one.may_lack and other.may_lack
+    if replace(one, schema=other.schema, may_lack=other.may_lack) != other:
         problem = f"another layout reads `{one.dataset}` with another `split`, `refresh` or `version`"
         raise LayoutError(problem, place, "say the same in both")
     columns: dict[str, Column] = {column.name: column for column in one.schema.columns}
@@ -57,11 +64,14 @@ def _together(one: SourceInput, other: SourceInput, place: Place) -> SourceInput
         if (known.type, known.nullable) != (column.type, column.nullable):
             problem = f"another layout reads `{column.name}` of `{one.dataset}` as {known.type.value}, this one as {column.type.value}"
             raise LayoutError(problem, place, "give it one type in both, also `not null` or not")
-    return replace(one, schema=Schema(tuple(sorted(columns.values(), key=lambda column: column.name))))
+    every = Schema(tuple(sorted(columns.values(), key=lambda column: column.name)))
+    return replace(one, schema=every, may_lack=lax)
 
 
 def _step(source: SourceInput, targets: Targets) -> PythonStep:
     read = source.read
+    if isinstance(read, FileInput):
+        return file_step(source, read, targets.folder(read.connection))
     about = read.table if isinstance(read, TableInput) else read.sql
     output = Output(
         source.dataset,
@@ -90,17 +100,4 @@ def _step(source: SourceInput, targets: Targets) -> PythonStep:
 def _read(source: SourceInput, targets: Targets, context: StepContext) -> None:
     found: PostgresSource = targets.source(source.read.connection)
     files = found.read(source, context.scratch())
-    context.write(str(source.dataset), Slice(), _reader(files))
-
-
-def _reader(files: list[Path]) -> pa.RecordBatchReader:
-    """Rows of all files, one batch in memory at a time."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for path in files:
-            with pq.ParquetFile(path) as file:
-                yield from file.iter_batches()
-
-    return pa.RecordBatchReader.from_batches(pq.read_schema(files[0]), batches())
+    context.write(str(source.dataset), Slice(), read_parquet(files))

@@ -25,6 +25,9 @@ def rollback(project: Project, dataset: str, part: Slice, version: int | None = 
     reads the slice becomes stale when the rows differ. NotFoundError when the version is no longer kept.
     """
     output = project.graph.output(dataset)
+    if output.in_place:
+        problem = f"the rows of `{dataset}` stay in the files they came in, which have no earlier versions"
+        raise ConflictError(problem, hint="put the earlier files back, and run again")
     recover(project)
     chosen = _choose(project, dataset, part, version)
     title = f"roll back {dataset} {part} to version {chosen.version}"

@@ -58,6 +58,7 @@ class RunScope:
     cancel: Cancel
     failures: Failures = field(default_factory=Failures)
     forced: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()  # of the steps of this run
     slices: Wanted = None
     gaps: bool = False  # leave alone what only a change of its own step made stale
     at_once: int = 1  # batches of one step that may be built at the same time

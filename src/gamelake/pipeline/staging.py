@@ -6,10 +6,11 @@ import shutil
 import tempfile
 from collections import defaultdict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from gamelake.engines.base import SLICE_DIGEST
 from gamelake.errors import LayoutError, NotFoundError, did_you_mean
 from gamelake.pipeline.events import Progress
 
@@ -48,6 +49,8 @@ class RowStage:
         self._pieces: dict[_Target, list[_Piece]] = defaultdict(list)
         self._open: deque[tuple[_Target, _Piece]] = deque()  # not known to be written
         self._errors: dict[_Target, BaseException] = {}
+        self._referred: dict[_Target, list[Written]] = defaultdict(list)
+        self._contents: dict[_Target, str] = {}
 
     def add(self, dataset: str, for_slice: Slice, rows: Rows) -> None:
         """Stage rows; a reader is streamed to disk at once, tables wait until there are enough of them.
@@ -75,6 +78,17 @@ class RowStage:
             largest = max(self._waiting, key=lambda target: self._waiting[target].bytes)
             self._flush(self._output(largest[0]), largest[1])
 
+    def refer(self, dataset: str, for_slice: Slice, files: Sequence[Path]) -> None:
+        """Files of others that hold the slice's rows, as they are: counted by their footers, never read."""
+        from gamelake.pipeline.foreign import foreign_file
+
+        output = self._output(dataset)
+        self._referred[dataset, for_slice] += [foreign_file(output, for_slice, file) for file in files]
+
+    def content(self, dataset: str, for_slice: Slice, content_hash: str) -> None:
+        """What the slice holds is known by this hash, however its rows come to be divided and ordered."""
+        self._contents[dataset, for_slice] = SLICE_DIGEST + content_hash
+
     def finish(self, for_slice: Slice) -> None:
         """No more rows come for this slice: write what waits while the step goes on with the next."""
         for output in self._outputs.values():
@@ -89,7 +103,10 @@ class RowStage:
             self._settle_oldest()
         if target in self._errors:
             raise self._errors[target]
-        return [found for piece in pieces if (found := piece.work.result()) is not None]
+        made = [piece.work.result() for piece in pieces]
+        found = self._referred[target] + [part for part in made if part is not None]
+        known = self._contents.get(target)
+        return found if known is None else [replace(part, digest=known) for part in found]
 
     def close(self) -> None:
         """End the background work; rows that were not asked for are lost."""
@@ -242,6 +259,14 @@ class BatchContext:
     def finish(self, for_slice: Slice) -> None:
         """See `StepContext.finish`."""
         self._stage.finish(for_slice)
+
+    def refer(self, dataset: str, for_slice: Slice, files: Sequence[Path]) -> None:
+        """See `StepContext.refer`."""
+        self._stage.refer(dataset, for_slice, files)
+
+    def content(self, dataset: str, for_slice: Slice, content_hash: str) -> None:
+        """See `StepContext.content`."""
+        self._stage.content(dataset, for_slice, content_hash)
 
     def progress(self, done: float, total: float, unit: str = "rows") -> None:
         """See `StepContext.progress`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import count
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from gamelake.errors import (
     ConflictError,
     GamelakeError,
     LayoutError,
+    OperatorError,
 )
 from gamelake.layouts.template import render
 from gamelake.model.checks import Severity
@@ -29,12 +29,13 @@ from gamelake.pipeline.evidence import Evidence
 from gamelake.pipeline.fold import BASE, DELTA, by_slice, fold_sql
 from gamelake.pipeline.fold import task as fold_task
 from gamelake.pipeline.freshness import versions_read
+from gamelake.pipeline.needed import needed_of
 from gamelake.pipeline.places import placed, refuse_misnamed
-from gamelake.pipeline.publish import Candidate, Origin, Publisher, discard
+from gamelake.pipeline.publish import Candidate, Origin, Publisher, discard, discard_files
 from gamelake.pipeline.results import FailedSlice, StepResult
 from gamelake.pipeline.staging import BatchContext, RowStage, progress_teller
 from gamelake.pipeline.task import Task
-from gamelake.pipeline.views import show, show_inputs
+from gamelake.pipeline.views import reading, show, show_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +71,10 @@ class StepRun:
     def run(self) -> StepResult:
         """Do it all; failures end up in the result, only a cancel is raised."""
         start = self._project.clock.monotonic()
-        found = self._assess()
+        try:
+            found = self._assess()
+        except OperatorError as err:  # another system does not tell what there is
+            return self._fail(None, err)
         self._result.fresh = sum(item.state is PlanState.FRESH for item in found.items)
         if any(item.is_work for item in found.items):
             with self._lease():
@@ -84,7 +88,8 @@ class StepRun:
     def _assess(self) -> Assessment:
         scope = self._scope
         forced = self._step.name in scope.forced
-        return assess(self._project, self._step, force=forced, slices=scope.slices, gaps=scope.gaps)
+        slices = needed_of(self._project.graph, self._step, scope.slices, scope.names)
+        return assess(self._project, self._step, force=forced, slices=slices, gaps=scope.gaps)
 
     @contextmanager
     def _lease(self) -> Iterator[None]:
@@ -115,8 +120,7 @@ class StepRun:
         self._tell("step_started")
         try:
             for output in self._step.outputs:
-                self._project.lake.ensure_table(output)
-                self._project.targets.ensure(output)
+                self._publisher.ensure(output)
             self._runbatches(work, found)
         except CancelledRunError:
             raise
@@ -260,7 +264,8 @@ class StepRun:
                     self._carry.refuse_gap(item.slice)
                 with placed(step):
                     path = self._publisher.stage_path(step.outputs[0])
-                    written = session.write(sql, step.outputs[0].schema, path)
+                    with reading(self._project, step, found.index, item.slice):
+                        written = session.write(sql, step.outputs[0].schema, path)
                 staged = {str(step.outputs[0].dataset): written}
                 candidates.append(self._examine(item, found, session, staged))
                 if self._carry:
@@ -387,8 +392,7 @@ class StepRun:
             if before is None or (before.content_hash, before.fingerprint) != new:
                 return False
         for candidate in candidates:
-            for file in candidate.staged.files:
-                Path(file.path).unlink(missing_ok=True)
+            discard_files(candidate.staged.files)
             part, dataset = candidate.staged.slice, str(candidate.output.dataset)
             run_id = self._previous[dataset][part].run_id
             self._project.ledger.mark_slice(dataset, part, SliceState.PUBLISHED, run_id)
@@ -427,22 +431,16 @@ class StepRun:
             self._give_up(batch, "cancelled" if isinstance(stop, CancelledRunError) else stop.problem)
             raise
 
-    def _fail(self, item: PlanItem, err: GamelakeError, *, everything: bool = False) -> None:
-        part = item.slice
-        self._give_up([item], err.problem)
+    def _fail(self, item: PlanItem | None, err: GamelakeError, *, everything: bool = False) -> StepResult:
+        part = item.slice if item else Slice()
+        self._give_up([item] if item else [], err.problem)
         self._result.failed.append(FailedSlice(part, err))
         self._scope.failures.add(self._step.outputs, Slice() if everything else part)
         self._tell("slice_failed", message=f"{part}: {err.problem}")
+        return self._result
 
     def _tell(self, kind: ProgressKind, *, seconds: float = 0.0, message: str = "") -> None:
         done = len(self._result.built) + len(self._result.failed)
-        progress = Progress(
-            kind,
-            self._step.name,
-            done,
-            self._total,
-            rows=self._result.rows,
-            seconds=seconds,
-            message=message,
-        )
+        name, rows = self._step.name, self._result.rows
+        progress = Progress(kind, name, done, self._total, rows=rows, seconds=seconds, message=message)
         self._scope.reporter.tell(progress)

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
+from gamelake.connections import FileConnection, PostgresConnection
 from gamelake.errors import GamelakeError, LayoutError, Place
 from gamelake.model.publish import Receipt
 from gamelake.stores.base import lease_name
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gamelake.model.steps import Output
     from gamelake.pipeline.project import Project
     from gamelake.settings import Settings
+    from gamelake.stores.file_system import FileSystem
     from gamelake.stores.postgres import PostgresStore
     from gamelake.stores.postgres_source import PostgresSource
     from gamelake.stores.remote import Remote
@@ -66,7 +68,7 @@ class Targets:
 
         with self._lock:
             if connection not in self._stores:
-                found = self._settings.connection(connection)
+                found = self._postgres(connection)
                 self._stores[connection] = PostgresStore(
                     found,
                     self._settings.lake_folder,
@@ -79,6 +81,23 @@ class Targets:
     def connection(self, name: str) -> Connection:
         """The profile's connection; LayoutError when it has none of that name."""
         return self._settings.connection(name)
+
+    def _postgres(self, name: str) -> PostgresConnection:
+        found = self._settings.connection(name)
+        if not isinstance(found, PostgresConnection):
+            problem = f"the connection `{name}` is of the kind `{found.kind}`, expected `postgres`"
+            raise LayoutError(problem, hint="tables and queries need a database")
+        return found
+
+    def folder(self, name: str) -> FileSystem:
+        """The root folder of a connection of the kind `file`; without a name, the project's own folder."""
+        from gamelake.stores.file_system import FileSystem
+
+        found = self._settings.connection(name) if name else FileConnection(name="files", root=".")
+        if not isinstance(found, FileConnection):
+            problem = f"the connection `{name}` is of the kind `{found.kind}`, expected `file`"
+            raise LayoutError(problem, hint='files are read from a connection with `kind = "file"`')
+        return FileSystem(found, self._settings.root, self.remote(found.name))
 
     def source(self, connection: str) -> PostgresSource:
         """What reads tables and queries behind a connection."""
@@ -188,7 +207,12 @@ def refuse_unknown_connections(settings: Settings, outputs: Iterable[Output]) ->
             continue
         place = Place(key=f"{output.dataset}.connection")
         try:
-            settings.connection(output.target.connection)
+            target = settings.connection(output.target.connection)
+            if not isinstance(target, PostgresConnection):
+                problem = (
+                    f"`{output.target.connection}` is of the kind `{target.kind}`, which holds no tables"
+                )
+                errors.append(LayoutError(problem, place, "publish to a connection of the kind `postgres`"))
         except LayoutError as error:
             errors.append(LayoutError(error.problem, place, error.hint))
         other = tables.setdefault((output.target.connection, output.target.table), str(output.dataset))

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from gamelake.engines.outside import Part
 from gamelake.model.steps import PREVIOUS
+from gamelake.pipeline.freshness import Parts
+from gamelake.stores.files import refuse_changed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from gamelake.engines.base import Session
+    from gamelake.ledger.rows import SliceVersion
     from gamelake.model.slices import Slice
     from gamelake.model.steps import SqlStep
     from gamelake.pipeline.freshness import InputIndex
@@ -20,13 +27,39 @@ def show_inputs(project: Project, session: Session, step: SqlStep, index: InputI
     if step.carries:
         read[PREVIOUS] = str(step.outputs[0].dataset)
     for view, dataset in read.items():
-        files = [file for version in index.seen_as(view, part) for file in version.files]
-        show(project, session, view, dataset, files)
+        versions = index.seen_as(view, part)
+        if is_in_place(project, dataset):
+            session.outside(view, project.graph.outputs[dataset].schema, parts_of(versions))
+        else:
+            show(project, session, view, dataset, [file for version in versions for file in version.files])
 
 
 def show(project: Project, session: Session, view: str, dataset: str, files: list[str]) -> None:
     """Make a view of some files of a dataset, with the columns declared for it."""
     session.view(view, project.graph.outputs[dataset].schema, files, mixed=is_mixed(project, dataset))
+
+
+def is_in_place(project: Project, dataset: str) -> bool:
+    """True when the rows of a dataset are in files of others."""
+    output = project.graph.outputs.get(dataset)
+    return output is not None and output.in_place
+
+
+def parts_of(versions: Iterable[SliceVersion]) -> list[Part]:
+    """Versions of an output that stays in place, as an engine reads them."""
+    return [Part(version.slice, version.files) for version in versions]
+
+
+@contextmanager
+def reading(project: Project, step: SqlStep, index: InputIndex, part: Slice) -> Iterator[None]:
+    """Around a query over the views: StoreError when files of others changed meanwhile, whatever came of it."""
+    names = {str(dataset) for dataset in step.inputs.values() if is_in_place(project, str(dataset))}
+    versions = [version for name in names for version in index.feeding(name, part)]
+    try:
+        yield
+    finally:
+        for version in versions:
+            refuse_changed(version.files, Parts.parse(version.fingerprint).inputs)
 
 
 def is_mixed(project: Project, dataset: str) -> bool:

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from gamelake.errors import LayoutError, OperatorError, Place, StoreError
 from gamelake.model.schema import ColumnType
-from gamelake.model.steps import TableInput
+from gamelake.model.steps import QueryInput, TableInput
 from gamelake.stores.postgres_link import session
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def _relation(wanted: SourceInput) -> sql.Composable:
     read = wanted.read
     if isinstance(read, TableInput):
         return sql.Identifier(*read.table.split("."))
+    assert isinstance(read, QueryInput)
     return sql.SQL(f"(\n{_as_literal(read.sql)}\n) AS q")
 
 

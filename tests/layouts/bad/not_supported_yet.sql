@@ -4,7 +4,7 @@ dialect: trino
 strategy: fast
 inputSources:
   - {name: pulls, type: jdbc, connection: GDS, query: SELECT 1}
-  - {name: more, type: file, path: "s3://x"}
+  - {name: more, type: file, path: "s3://x/day={day}", schema: {day: double, x: int}}
 outputs:
   - connection: PG
     table: public.x

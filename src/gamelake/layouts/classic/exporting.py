@@ -72,12 +72,12 @@ def _input(source: InputDocument, variable: str | None) -> dict[str, Any]:
             "name": source.name,
             "type": "file",
             "path": source.path,
-            "format": source.format or "parquet",
+            "format": source.format.value,
         }
     dataset = DatasetName.parse(str(source.dataset))
     path = f"{{lake}}/{dataset.pack}/{FOLDERS[dataset.layer]}/{dataset.name}"
-    back = getattr(source, "lookback", 0)
-    days = f"{variable}({-back},0)" if back else variable
+    spans = source.lookback or source.lookahead
+    days = f"{variable}({-source.lookback},{source.lookahead})" if spans else variable
     return {
         "name": source.name,
         "type": "file",

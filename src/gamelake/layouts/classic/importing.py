@@ -180,11 +180,16 @@ class _Importer:
         except UserError:
             return plain
         made: dict[str, Any] = {"dataset": f"{found['pack']}.{layer}.{found['name']}"}
-        if found["first"] is not None and int(found["first"]) < 0:
-            made["lookback"] = -int(found["first"])
-            if int(found["last"]) != 0:
-                ours = f"`{{{found['variable']}({found['first']},{found['last']})}}` does not end at the day itself: narrow it in the SQL"
-                self._say("open", "lookback", "inputSources", "", ours)
+        first, last = int(found["first"] or 0), int(found["last"] or 0)
+        if first < 0:
+            made["lookback"] = -first
+        if last > 0:
+            made["lookahead"] = last
+        if found["first"] is not None and not first <= 0 <= last:
+            ours = (
+                f"`{{{found['variable']}({first},{last})}}` leaves the day itself out: narrow it in the SQL"
+            )
+            self._say("open", "lookback", "inputSources", "", ours)
         return made
 
     def _output(self, output: dict[str, Any]) -> dict[str, Any]:
