@@ -137,7 +137,10 @@ class SplitDocument(_Document):
 
 
 _SOURCE_KEYS = ("split", "refresh", "version")
-_READING_KEYS = ("slice", "lookback", "lookahead", "required", "on_missing")
+_READING_KEYS = ("slice", "lookback", "lookahead", "days", "required", "on_missing", "current_state")
+_COUNT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*(?:([+-])\s*(\d+))?")
+Days = Annotated[int, Field(ge=0, le=3_660)] | Annotated[str, Field(pattern=rf"^{_COUNT.pattern}$")]
+"""A number of days, or a variable of type `int` that holds it, as `window - 1`."""
 _INPUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dataset": (("dataset",), _READING_KEYS),
     "file": (("path", "schema"), ("connection", "format", *_READING_KEYS)),
@@ -167,8 +170,10 @@ class InputDocument(_Document):
     split: SplitDocument | None = None
     refresh: Refresh = Refresh.RUN
     version: str | None = Field(default=None, min_length=1)
-    lookback: int = Field(default=0, ge=0, le=3_660)
-    lookahead: int = Field(default=0, ge=0, le=3_660)
+    lookback: Days = 0
+    lookahead: Days = 0
+    days: list[Annotated[int, Field(ge=-3_660, le=3_660)]] = Field(default_factory=list)
+    current_state: bool = False
     required: bool | None = None
     on_missing: OnMissing | None = None
 
@@ -184,7 +189,17 @@ class InputDocument(_Document):
         """The model's word for what the keys say together; `bound` is variable → slice column of the output."""
         pairs = [(name, bound.get(variable, name)) for name, variable in self.pairs.items()]
         differing = tuple((theirs, ours) for theirs, ours in pairs if theirs != ours)
-        return Reading(self.lookback, self._on_missing, self.lookahead, differing)
+        spans = {"lookback": self.lookback, "lookahead": self.lookahead}
+        back, ahead = (count if isinstance(count, int) else 0 for count in spans.values())
+        told = tuple((key, *counted) for key, count in spans.items() if (counted := _counted(count)))
+        days = tuple(sorted(set(self.days)))
+        return Reading(back, self._on_missing, ahead, differing, days, self.current_state, told)
+
+    @property
+    def counting(self) -> dict[str, str]:
+        """`lookback` or `lookahead` → the variable that holds its number of days."""
+        spans = {"lookback": self.lookback, "lookahead": self.lookahead}
+        return {key: counted[0] for key, count in spans.items() if (counted := _counted(count))}
 
     @property
     def pairs(self) -> dict[str, str]:
@@ -229,6 +244,11 @@ class InputDocument(_Document):
             yield f"`{key}` does not belong to an input of type `{kind}`", key
         if (self.refresh is Refresh.VERSION) != (self.version is not None):
             yield "`refresh: version` and the query `version` go together", "version"
+        if self.days and (self.lookback or self.lookahead):
+            yield (
+                "`days` lists the days one by one, `lookback` and `lookahead` all of a span: give one",
+                "days",
+            )
         if self.split and self.columns and self.split.column not in self.columns:
             yield f"`{self.split.column}` is not a column of the input's schema", "split"
         if kind == "file" and self.path is not None and self.columns:
@@ -266,6 +286,14 @@ class InputDocument(_Document):
         if self.resolved_type == "table":
             return TableInput(connection, self.table or "")
         return QueryInput(connection, self.query or "")
+
+
+def _counted(count: int | str) -> tuple[str, int] | None:
+    """(variable, what is added to it) of a number of days that a variable holds."""
+    found = None if isinstance(count, int) else _COUNT.fullmatch(count)
+    if found is None:
+        return None
+    return found[1], int(f"{found[2] or '+'}{found[3] or 0}")
 
 
 class OutputDocument(_Document):

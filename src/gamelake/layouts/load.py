@@ -225,6 +225,12 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
             yield wrong(problem, "inputSources", index, key)
         for problem, key, hint in _unpaired(source, output):
             yield wrong(problem, "inputSources", index, key, hint=hint)
+        for key, name in source.counting.items():
+            found = document.variables.get(name)
+            if found is None or found.type != "int":
+                problem = f"`{key}` follows `{name}`, which is no variable of type `int`"
+                hint = did_you_mean(name, document.variables) or f"declare it: `variables: {{{name}: int}}`"
+                yield wrong(problem, "inputSources", index, key, hint=hint)
     for problem, key in output.mistakes():
         yield wrong(problem, "outputs", 0, key)
     yield from _variable_checks(document, wrong)

@@ -64,6 +64,21 @@ class Reading:
     on_missing: OnMissing = OnMissing.FAIL
     lookahead: int = 0  # of these only those that are there
     slices: tuple[tuple[str, str], ...] = ()  # the input's slice column → ours, where their names differ
+    days: tuple[int, ...] = ()  # instead of all days of a span: these only, counted from the slice's own
+    current_state: bool = False  # a newer version makes no slice stale: each keeps what it was built from
+    told: tuple[
+        tuple[str, str, int], ...
+    ] = ()  # `lookback` or `lookahead`, the variable it follows, what is added
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        """Days that the view spans, counted from the slice's own, in their order."""
+        return self.days or range(-self.lookback, self.lookahead + 1)
+
+    @property
+    def spans(self) -> bool:
+        """True when the view shows other days than the slice's own."""
+        return tuple(self.offsets) != (0,)
 
 
 @dataclass(frozen=True)

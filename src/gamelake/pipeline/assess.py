@@ -252,7 +252,7 @@ class Judge:
     def _read_now(self, part: Slice) -> str:
         if self.listing is not None:
             return self.listing.get(part, _GONE)
-        return self._outside or inputs_part(self.index.all_feeding(part))
+        return self._outside or inputs_part(self.index.deciding(part))
 
     @cached_property
     def _outside(self) -> str:
@@ -264,8 +264,10 @@ class Judge:
     def _why(self, part: Slice, version: SliceVersion, now: Parts) -> str:
         if self.listing is not None and part not in self.listing:
             return "its files are gone"
-        read = versions_read(self.index.all_feeding(part))
-        return why_stale(self.step, version, now, read, self.known.is_equal) or "fingerprint changed"
+        read = versions_read(self.index.deciding(part))
+        deciding = {k: v for k, v in version.inputs.items() if k not in self.index.current_state}
+        had = replace(version, inputs=deciding)
+        return why_stale(self.step, had, now, read, self.known.is_equal) or "fingerprint changed"
 
     @cached_property
     def _fixed_parts(self) -> tuple[str, str]:

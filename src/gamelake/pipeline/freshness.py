@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gamelake.layouts.fingerprint import fingerprint
@@ -92,6 +93,18 @@ class InputIndex:
             yield from self.feeding(dataset, for_slice)
         if self.own is not None:
             yield from self.seen_as(PREVIOUS, for_slice)
+
+    def deciding(self, for_slice: Slice) -> Iterator[SliceVersion]:
+        """Those of `all_feeding` whose newer versions make the slice stale."""
+        return (
+            version for version in self.all_feeding(for_slice) if version.dataset not in self.current_state
+        )
+
+    @cached_property
+    def current_state(self) -> frozenset[str]:
+        """Inputs that are read as they are, and whose newer versions make nothing stale."""
+        follow = {reach.dataset for reach in self.reaches.values() if not reach.reading.current_state}
+        return frozenset(reach.dataset for reach in self.reaches.values()) - follow
 
     def candidates(self) -> list[Slice]:
         """Output slices that some input with all their columns has, in order; without inputs the one there is."""

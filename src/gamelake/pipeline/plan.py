@@ -242,7 +242,7 @@ def _depending(item: PlanItem, feeds: Sequence[_Feed]) -> PlanItem:
     if item.state is not PlanState.FRESH:
         return item
     for feed in feeds:
-        if not feed.pending:
+        if not feed.pending or feed.reach.reading.current_state:
             continue
         for key in feed.reach.keys(item.slice):
             if key in feed.pending:
