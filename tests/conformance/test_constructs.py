@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from decimal import Decimal
+
 import pytest
 from both_engines import same
 from constructs import AGGREGATES, CLOSE, EXPRESSIONS, NAMES_SCHEMA, QUERIES, REFUSED, ROWS_SCHEMA, WINDOWS, K
@@ -12,12 +15,15 @@ from gamelake.layouts.macros import (
     day_plus,
     days_between,
     latest,
+    money_div,
+    money_round,
+    money_times,
     month_text,
     ratio,
     whole_part,
 )
 from gamelake.layouts.transpile import to_spark
-from gamelake.model.schema import ColumnType, Schema
+from gamelake.model.schema import Column, ColumnType, Schema
 
 GAPS: dict[str, str] = {}
 
@@ -53,6 +59,41 @@ def macros(both):
 @pytest.mark.parametrize("name", MACROS)
 def test_a_macro(macros, name) -> None:
     assert_same(macros, name)
+
+
+MONEY = ColumnType("decimal(18,4)")
+
+
+def test_money_is_the_same_to_the_last_digit(both) -> None:
+    draw = random.Random(7)
+    amounts = [Decimal(draw.randrange(-(10 ** draw.randrange(1, 14)), 10**13)) / 10**4 for _ in range(200)]
+    rates = [Decimal(draw.randrange(1, 10 ** draw.randrange(5, 12))) / 10**6 for _ in amounts]
+    rows = [
+        (n, a, None if n == 3 else Decimal(0) if n == 4 else r)
+        for n, (a, r) in enumerate(zip(amounts, rates, strict=True))
+    ]
+    columns = (
+        Column("id", ColumnType.BIGINT),
+        Column("amount", MONEY),
+        Column("rate", ColumnType("decimal(18,6)")),
+    )
+    both.view("payments", Schema(columns), rows)
+    cases = {
+        "sum": ("sum(amount) OVER (PARTITION BY amount > 0)", ColumnType("decimal(38,4)")),
+        "plain": ("amount - rate + 2 * amount", ColumnType("decimal(38,6)")),
+        "round": (money_round("amount", 2), ColumnType("decimal(18,2)")),
+        "times": (money_times("amount", "rate"), ColumnType("decimal(38,4)")),
+        "div": (money_div("amount", "CASE WHEN abs(rate) < 1 THEN rate + 1 ELSE rate END"), MONEY),
+        "case": (
+            "CASE WHEN amount > 100 THEN coalesce(rate, 0) ELSE amount END",
+            ColumnType("decimal(38,6)"),
+        ),
+    }
+    found = both.columns(cases, "FROM payments", "id")
+
+    for name in cases:
+        assert_same(found, name)
+    assert dict(found["duckdb"]["div"])[3] is None
 
 
 @pytest.fixture(scope="module")

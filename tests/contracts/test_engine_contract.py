@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from threading import Thread
 from uuid import UUID
@@ -16,11 +17,14 @@ from gamelake.errors import CancelledRunError, LayoutError
 from gamelake.model.schema import Column, ColumnType, Schema
 from gamelake.pipeline.events import Cancel
 
-ALL_TYPES = Schema(tuple(Column(kind.value, kind) for kind in ColumnType))
+DECIMALS = tuple(ColumnType(f"decimal({size})") for size in ("4,0", "9,2", "18,4", "38,10"))
+ALL_TYPES = Schema(tuple(Column(kind.value, kind) for kind in (*ColumnType, *DECIMALS)))
 PAIR = Schema((Column("k", ColumnType.TEXT), Column("n", ColumnType.BIGINT)))
 ROW = """SELECT 'a' AS "text", 1 AS "int", 2 AS "bigint", 0.5 AS "double", true AS "bool",
     DATE '2026-02-16' AS "date", TIMESTAMPTZ '2026-02-16 20:00:00+02' AS "timestamp",
-    '00000000-0000-0000-0000-000000000007' AS "uuid", 'x'::BLOB AS "blob" """
+    '00000000-0000-0000-0000-000000000007' AS "uuid", 'x'::BLOB AS "blob", 1 AS "decimal(4,0)", 1.505 AS "decimal(9,2)",
+    CAST(-12345678901234.5678 AS DECIMAL(18,4)) AS "decimal(18,4)",
+    CAST(1234567890123456789012345678.0123456789 AS DECIMAL(38,10)) AS "decimal(38,10)" """
 
 
 @pytest.fixture(params=["duckdb", "spark"])
@@ -54,6 +58,10 @@ def test_every_type_is_written_as_declared_and_read_back(session, tmp_path) -> N
             "timestamp": datetime(2026, 2, 16, 18, tzinfo=UTC),
             "uuid": str(UUID(int=7)),
             "blob": b"x",
+            "decimal(4,0)": Decimal(1),
+            "decimal(9,2)": Decimal("1.51"),
+            "decimal(18,4)": Decimal("-12345678901234.5678"),
+            "decimal(38,10)": Decimal("1234567890123456789012345678.0123456789"),
         }
     ]
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from gamelake.clock import FixedClock
+from gamelake.engines.arrow import arrow_type
 from gamelake.errors import LayoutError, LeaseLostError, NotFoundError, StoreError
 from gamelake.ledger.rows import SliceVersion
 from gamelake.model.names import DatasetName
@@ -255,12 +257,13 @@ def test_a_version_whose_files_are_gone_cannot_come_back(store, tmp_path):
 
 
 def test_a_table_without_slice_columns_is_one_slice(store):
-    schema = Schema(tuple(Column(kind.value, kind) for kind in ColumnType))
+    money = ColumnType("decimal(18,4)")
+    schema = Schema(tuple(Column(kind.value, kind) for kind in (*ColumnType, money)))
     output = Output(DatasetName.parse("wow.gold.dim"), schema)
     store.ensure_table(output)
-    arrow = pa.schema([(kind.value, ARROW[kind]) for kind in ColumnType])
+    arrow = pa.schema([(kind.value, arrow_type(kind)) for kind in (*ColumnType, money)])
     folder = store.staging_folder("wow.gold.dim", "run")
-    file = write_rows(folder / "dim.parquet", [{}, {}], arrow)
+    file = write_rows(folder / "dim.parquet", [{}, {money.value: Decimal("1.5")}], arrow)
 
     commit(store, StagedSlice(Slice(), (file,), 2, "hash", "fingerprint", {}), output=output)
     commit(store, StagedSlice(Slice(), (file,), 2, "hash", "fingerprint", {}), output=output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gamelake.errors import LayoutError
-from gamelake.layouts.macros import ENGINES, MACROS, business_day
+from gamelake.layouts.macros import ENGINES, MACROS, business_day, money_div, money_round, money_times
 from gamelake.layouts.template import render_text, undefined_variables
 
 CONNECTION = duckdb.connect()
@@ -24,6 +25,9 @@ CALLS = {
     "latest": ["level", "occurred"],
     "distinct_about": ["user_id"],
     "ratio": ["wins", "games"],
+    "money_round": ["amount", 2],
+    "money_times": ["amount", "rate", 4],
+    "money_div": ["amount", "rate", 4],
     "whole_part": ["seconds", "60"],
     "days_between": ["first_day", "last_day"],
     "day_plus": ["report_date", -29],
@@ -100,6 +104,17 @@ def test_the_session_zone_does_not_matter(instant, zone, session) -> None:
         ("ratio", ["7", "2"], 3.5),
         ("ratio", ["7", "0"], None),
         ("ratio", ["NULL", "2"], None),
+        ("money_round", ["-0.00005"], Decimal("-0.0001")),
+        ("money_round", ["NULL::DECIMAL(18,4)"], None),
+        (
+            "money_times",
+            ["999999999999.9999::DECIMAL(18,4)", "24999.5::DECIMAL(18,6)"],
+            Decimal("24999499999999997.5001"),
+        ),
+        ("money_div", ["7", "0"], None),
+        ("money_div", ["NULL", "2"], None),
+        ("money_div", ["2::DECIMAL(18,4)", "3"], Decimal("0.6667")),
+        ("money_div", ["-0.00005", "1"], Decimal("-0.0001")),
         ("whole_part", ["-7", "2"], -3),
         ("whole_part", ["7", "0"], None),
         ("days_between", ["DATE '2026-02-27'", "DATE '2026-03-01'"], 2),
@@ -116,6 +131,47 @@ def test_values_on_duckdb(name, arguments, expected) -> None:
 
     assert found == expected
     assert type(found) is type(expected)
+
+
+MONEY = st.decimals(min_value=-(10**9), max_value=10**9, places=6, allow_nan=False)
+
+
+@given(MONEY, MONEY, st.integers(0, 4))
+def test_money_is_exact_and_rounded_half_up_once(value, other, digits) -> None:
+    with localcontext(Context(prec=76, rounding=ROUND_HALF_UP)):
+        unit = Decimal(1).scaleb(-digits)
+        rounded, product = value.quantize(unit), (value * other).quantize(unit)
+        quotient = (value / other).quantize(unit) if other else None
+    first, second = (f"CAST('{number}' AS DECIMAL(18, 6))" for number in (value, other))
+
+    assert answer(money_round(first, digits)) == rounded
+    if abs(product) < 10**18:
+        assert answer(money_times(first, second, digits)) == product
+    if quotient is None or abs(quotient) < Decimal(10) ** (14 - digits):
+        assert answer(money_div(first, second, digits)) == quotient
+
+
+@given(
+    st.integers(-(10**14) + 1, 10**14 - 1),
+    MONEY.filter(lambda divisor: abs(divisor) <= 10**3 and divisor),
+    st.integers(-2, 2),
+)
+def test_a_quotient_beside_a_tie_falls_on_its_side(whole, divisor, beside) -> None:
+    with localcontext(Context(prec=76, rounding=ROUND_HALF_UP)):
+        value = divisor * (Decimal(whole) / 10**4 + Decimal(5) / 10**5) + Decimal(beside) / 10**10
+        value = value.quantize(Decimal(10) ** -10)
+        expected = (value / divisor).quantize(Decimal(10) ** -4)
+    first, second = (f"CAST('{number}' AS DECIMAL(38, 10))" for number in (value, divisor))
+
+    if abs(expected) < 10**10:
+        assert answer(money_div(first, second)) == expected
+
+
+def test_a_quotient_that_is_too_large_is_an_error_and_digits_are_few() -> None:
+    with pytest.raises(duckdb.Error, match=r"Casting value|Could not cast"):
+        answer(money_div("10000000000::DECIMAL(18, 4)", "1"))
+    with pytest.raises(LayoutError, match="`11` is no number of digits"):
+        render_text("SELECT {{ money_round('x', 11) }}", {})
 
 
 def test_the_latest_value_skips_nulls() -> None:

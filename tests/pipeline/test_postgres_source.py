@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -227,7 +228,7 @@ def test_values_arrive_as_the_declared_types(postgres_server, database, tmp_path
     for row in ROWS[:2]:
         ask(f"INSERT INTO kinds VALUES ({row})")
     types = {
-        "id": "bigint", "whole": "int", "money": "double", "ratio": "double", "ok": "bool", "born": "date",
+        "id": "bigint", "whole": "int", "money": "decimal(20,4)", "ratio": "double", "ok": "bool", "born": "date",
         "seen_at": "timestamp", "who": "uuid", "raw": "blob", "doc": "text", "note": "text",
     }  # fmt: skip
     schema = Schema(tuple(Column(name, ColumnType(kind)) for name, kind in types.items()))
@@ -238,7 +239,7 @@ def test_values_arrive_as_the_declared_types(postgres_server, database, tmp_path
     assert first == {
         "id": 1,
         "whole": 7,
-        "money": 12345678.125,
+        "money": Decimal("12345678.1250"),
         "ratio": 0.1,
         "ok": True,
         "born": date(2026, 2, 16),
@@ -355,7 +356,7 @@ def test_every_type_goes_through_the_lake_and_back(game, ask):
     ask(f"CREATE TABLE kinds ({KINDS})")
     for row in ROWS[:2]:
         ask(f"INSERT INTO kinds VALUES ({row})")
-    columns = "id: bigint, whole: int, money: double, ok: bool, born: date, seen_at: timestamp, who: uuid, raw: blob, doc: text"
+    columns = "id: bigint, whole: int, money: {type: money<USD>, storage: 'decimal(20,4)'}, ok: bool, born: date, seen_at: timestamp, who: uuid, raw: blob, doc: text"
     text = f"""/* ---
 description: A copy
 inputSources:
@@ -374,5 +375,5 @@ SELECT id, whole, money, ok, born, seen_at, who, raw, doc FROM kinds
 
     names = "id, whole, money, ok, born, seen_at, who, raw, doc"
     assert ask(f"SELECT {names} FROM reporting.kinds ORDER BY id") == ask(
-        "SELECT id, whole, money::float8, ok, born, seen_at, who, raw, doc::text FROM kinds ORDER BY id"
+        "SELECT id, whole, money, ok, born, seen_at, who, raw, doc::text FROM kinds ORDER BY id"
     )

@@ -13,7 +13,7 @@ from gamelake.engines.base import Written
 from gamelake.engines.footers import footer_facts
 from gamelake.errors import LayoutError, OperatorError, Place
 from gamelake.model.publish import StagedFile
-from gamelake.model.schema import ColumnType
+from gamelake.model.schema import ByType, ColumnType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 
     from gamelake.model.schema import Column, Schema
 
-_ARROW = {
-    ColumnType.TEXT: pa.string(),
-    ColumnType.INT: pa.int32(),
-    ColumnType.BIGINT: pa.int64(),
-    ColumnType.DOUBLE: pa.float64(),
-    ColumnType.BOOL: pa.bool_(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.TIMESTAMP: pa.timestamp("us", "UTC"),
-    ColumnType.UUID: pa.uuid(),
-    ColumnType.BLOB: pa.binary(),
-}
+_ARROW = ByType(
+    {
+        ColumnType.TEXT: pa.string(),
+        ColumnType.INT: pa.int32(),
+        ColumnType.BIGINT: pa.int64(),
+        ColumnType.DOUBLE: pa.float64(),
+        ColumnType.BOOL: pa.bool_(),
+        ColumnType.DATE: pa.date32(),
+        ColumnType.TIMESTAMP: pa.timestamp("us", "UTC"),
+        ColumnType.UUID: pa.uuid(),
+        ColumnType.BLOB: pa.binary(),
+    },
+    pa.decimal128,
+)
 
 
 def arrow_type(kind: ColumnType) -> pa.DataType:

@@ -20,7 +20,7 @@ from gamelake.engines.spark_files import adopt
 from gamelake.engines.spark_start import SparkOptions, require_spark, spark_session
 from gamelake.errors import CancelledRunError, GamelakeError, LayoutError, OperatorError
 from gamelake.layouts.transpile import to_spark
-from gamelake.model.schema import ColumnType
+from gamelake.model.schema import ByType, ColumnType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,17 +34,20 @@ if TYPE_CHECKING:
     from gamelake.engines.duckdb import DuckDBEngine, DuckDBSession
     from gamelake.model.schema import Schema
 
-_SPARK = {
-    ColumnType.TEXT: "STRING",
-    ColumnType.INT: "INT",
-    ColumnType.BIGINT: "BIGINT",
-    ColumnType.DOUBLE: "DOUBLE",
-    ColumnType.BOOL: "BOOLEAN",
-    ColumnType.DATE: "DATE",
-    ColumnType.TIMESTAMP: "TIMESTAMP",
-    ColumnType.UUID: "BINARY",  # 16 bytes in the file; a text for the query
-    ColumnType.BLOB: "BINARY",
-}
+_SPARK = ByType(
+    {
+        ColumnType.TEXT: "STRING",
+        ColumnType.INT: "INT",
+        ColumnType.BIGINT: "BIGINT",
+        ColumnType.DOUBLE: "DOUBLE",
+        ColumnType.BOOL: "BOOLEAN",
+        ColumnType.DATE: "DATE",
+        ColumnType.TIMESTAMP: "TIMESTAMP",
+        ColumnType.UUID: "BINARY",  # 16 bytes in the file; a text for the query
+        ColumnType.BLOB: "BINARY",
+    },
+    "DECIMAL({},{})".format,
+)
 _VALUE_ERRORS = ("ARITHMETIC_OVERFLOW", "CAST_INVALID_INPUT", "CAST_OVERFLOW", "DIVIDE_BY_ZERO", "DATETIME_OVERFLOW",
                  "INVALID_", "NUMERIC_", "REMAINDER_BY_ZERO", "USER_RAISED_EXCEPTION", "CANNOT_PARSE", "SCALAR_SUBQUERY")  # fmt: skip
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Identifier = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
-_NUMBERS = {ColumnType.INT, ColumnType.BIGINT, ColumnType.DOUBLE}
 _TIMES = {ColumnType.DATE, ColumnType.TIMESTAMP}
 _ORDERED_SLICES = {ColumnType.DATE, ColumnType.INT, ColumnType.BIGINT}
 
@@ -328,7 +327,7 @@ def mistakes(
     if isinstance(check, BalanceCheck):
         summed = [*check.gain, *check.spend, check.balance, *([check.opening] if check.opening else [])]
     for name in summed:
-        if types[name] not in _NUMBERS:
+        if not types[name].is_number:
             yield f"`{name}` is `{types[name].value}`; the check adds it up, so it is a number", None
     ordered = [name for name in slice_columns if types.get(name) in _ORDERED_SLICES]
     if isinstance(check, RowCountCheck) and check.compares and slice_columns and not ordered:
@@ -345,7 +344,7 @@ def _range_mistakes(check: RangeCheck, kind: ColumnType) -> Iterator[tuple[str, 
     for bound in (check.min, check.max):
         if isinstance(bound, date) and kind not in _TIMES:
             yield f"`{check.column}` is `{kind.value}`, and the bound `{bound}` is a date", None
-        if isinstance(bound, int | float) and kind not in _NUMBERS:
+        if isinstance(bound, int | float) and not kind.is_number:
             yield f"`{check.column}` is `{kind.value}`, and the bound `{bound:g}` is a number", None
 
 

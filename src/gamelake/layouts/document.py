@@ -19,6 +19,7 @@ from gamelake.model.schema import (
     ColumnType,
     Schema,
     SemanticType,
+    is_column_type,
 )
 from gamelake.model.steps import (
     Chain,
@@ -84,7 +85,7 @@ class ColumnDocument(_Document):
 
 
 def _column_of_words(text: str) -> dict[str, Any]:
-    found = re.fullmatch(r"\s*(?P<type>\w*(?:\s*<[^<>]*>)?)(?P<rest>.*)", text, re.DOTALL)
+    found = re.fullmatch(r"\s*(?P<type>\w*(?:\s*<[^<>]*>|\s*\([\d\s,]*\))?)(?P<rest>.*)", text, re.DOTALL)
     words = found["rest"].lower().split() if found else ["?"]
     if found is None or words not in ([], ["not", "null"]):
         problem = f"`{text}` is not a column type; write `bigint` or `bigint not null`"
@@ -102,7 +103,7 @@ def _with_meaning(value: dict[str, Any]) -> dict[str, Any]:
     meaning = SemanticType.parse(text)
     if meaning is None:
         kind = text.partition("<")[0].strip().lower()
-        if kind in SEMANTIC_STORAGE and text.lower() not in set(ColumnType):
+        if kind in SEMANTIC_STORAGE and not is_column_type(text.lower()):
             problem = f"`{text}` is not a column type; write {_EXAMPLES[kind]}"
             raise ValueError(problem)
         if "storage" in value:
@@ -110,8 +111,10 @@ def _with_meaning(value: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(problem)
         return value
     storage = value.get("storage", meaning.storage.value)
-    allowed = [kind.value for kind in MAY_BE_STORED_AS[meaning.kind]]
-    if storage not in allowed:
+    known = ColumnType(storage) if is_column_type(storage) else None
+    if known is None or not meaning.may_be_stored_as(known):
+        allowed = [kind.value for kind in MAY_BE_STORED_AS[meaning.kind]]
+        allowed += ["decimal(18,4)"] if meaning.kind == "money" else []
         problem = f"`{text}` cannot be stored as `{storage}`, expected one of: {', '.join(sorted(allowed))}"
         raise ValueError(problem)
     return {**value, "type": storage, "meaning": meaning}

@@ -35,6 +35,6 @@ def json_schema() -> dict[str, Any]:
 
 
 def _types() -> str:
-    plain = [kind.value for kind in ColumnType]
+    plain = [*(kind.value for kind in ColumnType), r"decimal\(\d+, ?\d+\)"]
     rich = [f"{kind}<({PARAMETERS[kind]})>" if kind in PARAMETERS else kind for kind in SEMANTIC_STORAGE]
     return "|".join([*plain, *rich])

@@ -85,6 +85,49 @@ def ratio(part: str, whole: str, engine: str = "duckdb") -> str:
     return f"CAST({part} AS {kind}) / NULLIF(CAST({whole} AS {kind}), 0)"
 
 
+def money_round(value: str, digits: int = 4, engine: str = "duckdb") -> str:
+    """An exact decimal with so many digits after the point, half-up: 0.00005 becomes 0.0001, and -0.00005 -0.0001.
+
+    Decimals of up to 10 digits after the point; a double is no decimal.
+    """
+    return f"ROUND(CAST({value} AS {_wide(engine)}), {_digits(digits)})"
+
+
+def money_times(value: str, factor: str, digits: int = 4, engine: str = "duckdb") -> str:
+    """Exact `value * factor` of decimals, rounded half-up once; below 10^18. Decimals as in `money_round`."""
+    wide = _wide(engine)
+    return f"ROUND(CAST({value} AS {wide}) * CAST({factor} AS {wide}), {_digits(digits)})"
+
+
+def money_div(value: str, divisor: str, digits: int = 4, engine: str = "duckdb") -> str:
+    """Exact `value / divisor` of decimals, rounded half-up once; NULL when `divisor` is 0.
+
+    Engines divide decimals as doubles, or with digits of their own. Here the quotient of an exact multiple is
+    taken, which a double tells to the last of its 14 digits: the result is below 10^(14 - digits), an error above.
+    """
+    digits = _digits(digits)
+    a, b = (f"CAST({text} AS {_wide(engine)})" for text in (value, divisor))
+    unit = "0." + "0" * (digits - 1) + "1" if digits else "1"
+    sign = f"CASE WHEN ({a} < 0) = ({b} < 0) THEN 1 ELSE -1 END"
+    whole, twice = f"(ABS({a}) * {2 * 10**digits} + ABS({b}))", f"(ABS({b}) * 2)"
+    double = "DOUBLE PRECISION" if engine == "postgres" else "DOUBLE"
+    multiple = f"CAST({whole} - {whole} % NULLIF({twice}, 0) AS {double})"
+    quotient = f"CAST({multiple} / NULLIF(CAST({twice} AS {double}), 0) AS BIGINT)"
+    return f"CAST(CAST({sign} * {quotient} AS DECIMAL(14, 0)) * {unit} AS DECIMAL(18, {digits}))"
+
+
+def _wide(engine: str) -> str:
+    """Room for 28 digits before the point and 10 after it."""
+    return "NUMERIC(38, 10)" if engine == "postgres" else "DECIMAL(38, 10)"
+
+
+def _digits(digits: int) -> int:
+    if digits not in range(11):
+        problem = f"`{digits}` is no number of digits after the point, write 0 to 10"
+        raise ValueError(problem)
+    return digits
+
+
 def whole_part(part: str, whole: str, engine: str = "duckdb") -> str:
     """`part / whole` of integers without its fraction, rounded towards zero; NULL when `whole` is 0."""
     plain = {
@@ -135,6 +178,9 @@ MACROS: Mapping[str, Callable[..., str]] = {
     "latest": latest,
     "distinct_about": distinct_about,
     "ratio": ratio,
+    "money_round": money_round,
+    "money_times": money_times,
+    "money_div": money_div,
     "whole_part": whole_part,
     "days_between": days_between,
     "day_plus": day_plus,

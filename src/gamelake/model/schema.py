@@ -5,10 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 class ColumnType(StrEnum):
-    """Closed set of storage types; everything the lake holds is one of these."""
+    """Storage types; everything the lake holds is one of these, or a decimal such as `decimal(18,4)`.
+
+    >>> ColumnType("decimal(18, 4)") is ColumnType("decimal(18,4)")
+    True
+    """
 
     TEXT = "text"
     INT = "int"  # 32 bit
@@ -25,8 +33,60 @@ class ColumnType(StrEnum):
         """Name of the type in DuckDB."""
         return _SQL[self]
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Digits of a decimal, and how many of them stand after the point; None for every other type."""
+        found = _DECIMAL.fullmatch(self.value)
+        return (int(found[1]), int(found[2])) if found else None
 
-_SQL = {
+    @property
+    def is_number(self) -> bool:
+        """True for what can be added up."""
+        return self in {ColumnType.INT, ColumnType.BIGINT, ColumnType.DOUBLE} or self.size is not None
+
+    @classmethod
+    def _missing_(cls, value: object) -> ColumnType | None:
+        """A decimal, made when it is first named; as with the others, there is one of each."""
+        found = _DECIMAL.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+        if found is None or not 1 <= int(found[1]) <= 38 or int(found[2]) > int(found[1]):
+            return None
+        text = f"decimal({int(found[1])},{int(found[2])})"
+        known = cls._value2member_map_.get(text)
+        if known is None:
+            known = str.__new__(cls, text)
+            known._name_, known._value_ = text.upper(), text
+            known = cls._value2member_map_.setdefault(text, known)
+        assert isinstance(known, cls)
+        return known
+
+
+def is_column_type(text: str) -> bool:
+    """True for the name of a storage type."""
+    try:
+        ColumnType(text)
+    except ValueError:
+        return False
+    return True
+
+
+_DECIMAL = re.compile(r"decimal\s*\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)")
+_T = TypeVar("_T")
+
+
+class ByType(dict[ColumnType, _T]):
+    """What stands for each type, and what makes it for a decimal of so many digits."""
+
+    def __init__(self, plain: Mapping[ColumnType, _T], decimal: Callable[[int, int], _T]) -> None:
+        super().__init__(plain)
+        self._decimal = decimal
+
+    def __missing__(self, kind: ColumnType) -> _T:
+        if kind.size is None:
+            raise KeyError(kind)
+        return self.setdefault(kind, self._decimal(*kind.size))
+
+
+_PLAIN_SQL = {
     ColumnType.TEXT: "VARCHAR",
     ColumnType.INT: "INTEGER",
     ColumnType.BIGINT: "BIGINT",
@@ -37,6 +97,9 @@ _SQL = {
     ColumnType.UUID: "UUID",
     ColumnType.BLOB: "BLOB",
 }
+_SQL = ByType(_PLAIN_SQL, "DECIMAL({},{})".format)
+MONEY = ColumnType("decimal(18,4)")
+"""How money is stored unless a layout says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +131,17 @@ class SemanticType:
         """Type the lake stores it as, when the layout names none."""
         return SEMANTIC_STORAGE[self.kind]
 
+    def may_be_stored_as(self, kind: ColumnType) -> bool:
+        """True for the storage types a layout may choose."""
+        return kind in MAY_BE_STORED_AS[self.kind] or (self.kind == "money" and kind.size is not None)
+
     def __str__(self) -> str:
         return f"{self.kind}<{self.parameter}>" if self.parameter else self.kind
 
 
 _SEMANTIC = re.compile(r"(?P<kind>[A-Za-z]+)\s*(?:<(?P<parameter>[^<>]*)>)?")
 SEMANTIC_STORAGE = {
-    "money": ColumnType.DOUBLE,
+    "money": MONEY,
     "day": ColumnType.DATE,
     "timestamp": ColumnType.TIMESTAMP,
     "id": ColumnType.TEXT,
@@ -102,7 +169,7 @@ MAY_BE_STORED_AS = {
     "json": {ColumnType.TEXT},
     "list": {ColumnType.TEXT},
 }
-"""Storage types a layout may choose with `storage`."""
+"""Storage types a layout may choose with `storage`; for money any decimal as well."""
 
 
 @dataclass(frozen=True)

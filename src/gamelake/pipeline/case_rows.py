@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 from gamelake.model.schema import ColumnType
@@ -85,19 +86,11 @@ def table_of(rows: Sequence[Mapping[str, Any]], schema: Schema) -> pa.Table:
     """Typed rows as a table with all columns of the schema; what a row lacks is null."""
     import pyarrow as pa
 
-    types = {
-        ColumnType.INT: pa.int32(),
-        ColumnType.BIGINT: pa.int64(),
-        ColumnType.DOUBLE: pa.float64(),
-        ColumnType.BOOL: pa.bool_(),
-        ColumnType.DATE: pa.date32(),
-        ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-        ColumnType.UUID: pa.uuid(),
-        ColumnType.BLOB: pa.binary(),
-    }
+    from gamelake.engines.arrow import arrow_type
+
     return pa.table(
         {
-            column.name: pa.array([row.get(column.name) for row in rows], types.get(column.type, pa.string()))
+            column.name: pa.array([row.get(column.name) for row in rows], arrow_type(column.type))
             for column in schema.columns
         }
     )
@@ -143,7 +136,20 @@ def _typed(value: Any, kind: ColumnType) -> Any:
         from uuid import UUID
 
         return UUID(str(value)).bytes
+    if kind.size is not None:
+        return _decimal(value, *kind.size)
     return _instance(value, str) if not isinstance(value, int | float | date) else str(value)
+
+
+def _decimal(value: Any, digits: int, scale: int) -> Decimal:
+    """An exact number; ValueError when it has more digits than fit. A float means what it shows."""
+    found = value if isinstance(value, Decimal) else Decimal(str(value))
+    if isinstance(value, bool) or not found.is_finite():
+        raise ValueError
+    exact = found.quantize(Decimal(1).scaleb(-scale), context=Context(prec=76))
+    if exact != found or len(exact.as_tuple().digits) > digits:
+        raise ValueError
+    return exact
 
 
 def _moment(value: Any) -> datetime:

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 from gamelake.errors import LayoutError, Place, did_you_mean
 from gamelake.model.checks import CheckKind
-from gamelake.model.schema import ColumnType
 from gamelake.model.steps import SqlStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from gamelake.model.checks import Check
+    from gamelake.model.schema import ColumnType
     from gamelake.model.steps import Output, Source, Step
-
-_NUMBERS = {ColumnType.INT, ColumnType.BIGINT, ColumnType.DOUBLE}
 
 
 def judged_against(outputs: Iterable[Output]) -> set[str]:
@@ -56,7 +54,7 @@ def _problems(
                 None,
             )
     summed = check.spec.get("to") or check.spec.get("column")
-    if check.kind is CheckKind.CONSERVATION and summed in there and there[summed] not in _NUMBERS:
+    if check.kind is CheckKind.CONSERVATION and summed in there and not there[summed].is_number:
         yield f"`{summed}` of `{dataset}` is `{there[summed].value}`; it is added up, so it is a number", None
 
 
@@ -70,7 +68,7 @@ def _pairs(check: Check) -> list[tuple[str, str]]:
 
 
 def _comparable(one: ColumnType, other: ColumnType) -> bool:
-    return one is other or {one, other} <= _NUMBERS
+    return one is other or (one.is_number and other.is_number)
 
 
 def _place(member: Step | Source, dataset: str, index: int) -> Place | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SliceValue = str | int | bool | date
 
 # physical type → logical type as Parquet's own JSON names it → ours
+_DECIMAL = re.compile(r"Decimal\(precision=(\d+), scale=(\d+)\)")
 _TYPES: dict[tuple[str, str], ColumnType] = {
     ("BYTE_ARRAY", "String"): ColumnType.TEXT,
     ("INT32", "None"): ColumnType.INT,
@@ -136,6 +138,8 @@ def column_types(footer: pq.FileMetaData) -> dict[str, ColumnType | str]:
         column = footer.schema.column(position)
         logical = str(column.logical_type)
         kind: ColumnType | str | None = _TYPES.get((column.physical_type, logical))
+        if kind is None and (sizes := _DECIMAL.fullmatch(logical)):
+            kind = ColumnType(f"decimal({sizes[1]},{sizes[2]})")
         if kind is None and logical.startswith("Timestamp(isAdjustedToUTC=true, timeUnit=microseconds"):
             kind = ColumnType.TIMESTAMP
         if column.path != column.name or column.max_repetition_level:

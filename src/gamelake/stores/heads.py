@@ -75,7 +75,7 @@ class TableHead:
             tuple(
                 Column(
                     field["name"],
-                    _ICEBERG_NAMES[field["type"]],
+                    _ICEBERG_NAMES.get(field["type"]) or ColumnType(field["type"]),
                     nullable=not field["required"],
                     doc=field.get("doc") or "",
                 )

@@ -30,6 +30,7 @@ from pyiceberg.types import (
     BinaryType,
     BooleanType,
     DateType,
+    DecimalType,
     DoubleType,
     IntegerType,
     LongType,
@@ -43,7 +44,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
 from gamelake import failpoints
-from gamelake.model.schema import ColumnType
+from gamelake.model.schema import ByType, ColumnType
 from gamelake.stores.drift import evolution
 from gamelake.stores.footers import slice_values
 from gamelake.stores.heads import BUSY_SECONDS, CATALOG_FILE, CATALOG_NAME
@@ -62,17 +63,20 @@ if TYPE_CHECKING:
     from gamelake.model.steps import Output
     from gamelake.stores.heads import TableHead
 
-TYPES: dict[ColumnType, PrimitiveType] = {
-    ColumnType.TEXT: StringType(),
-    ColumnType.INT: IntegerType(),
-    ColumnType.BIGINT: LongType(),
-    ColumnType.DOUBLE: DoubleType(),
-    ColumnType.BOOL: BooleanType(),
-    ColumnType.DATE: DateType(),
-    ColumnType.TIMESTAMP: TimestamptzType(),
-    ColumnType.UUID: UUIDType(),
-    ColumnType.BLOB: BinaryType(),
-}
+TYPES: ByType[PrimitiveType] = ByType(
+    {
+        ColumnType.TEXT: StringType(),
+        ColumnType.INT: IntegerType(),
+        ColumnType.BIGINT: LongType(),
+        ColumnType.DOUBLE: DoubleType(),
+        ColumnType.BOOL: BooleanType(),
+        ColumnType.DATE: DateType(),
+        ColumnType.TIMESTAMP: TimestamptzType(),
+        ColumnType.UUID: UUIDType(),
+        ColumnType.BLOB: BinaryType(),
+    },
+    DecimalType,
+)
 
 _MERGE_AT = 16  # live manifests; fewer make a commit read less, more make it rewrite less
 _MANIFEST_BYTES = 256 * 1024

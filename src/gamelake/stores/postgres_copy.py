@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from psycopg import sql
 
-from gamelake.model.schema import ColumnType
+from gamelake.model.schema import ByType, ColumnType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,17 +19,20 @@ if TYPE_CHECKING:
 
 _BATCH_ROWS = 65_536
 # what the encoder writes for a column's type is, byte for byte, what Postgres reads for ours
-_WIRE = {
-    ColumnType.TEXT: pa.string(),
-    ColumnType.INT: pa.int32(),
-    ColumnType.BIGINT: pa.int64(),
-    ColumnType.DOUBLE: pa.float64(),
-    ColumnType.BOOL: pa.bool_(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-    ColumnType.UUID: pa.binary(16),
-    ColumnType.BLOB: pa.binary(),
-}
+_WIRE = ByType(
+    {
+        ColumnType.TEXT: pa.string(),
+        ColumnType.INT: pa.int32(),
+        ColumnType.BIGINT: pa.int64(),
+        ColumnType.DOUBLE: pa.float64(),
+        ColumnType.BOOL: pa.bool_(),
+        ColumnType.DATE: pa.date32(),
+        ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+        ColumnType.UUID: pa.binary(16),
+        ColumnType.BLOB: pa.binary(),
+    },
+    pa.decimal128,
+)
 
 
 def copy_files(

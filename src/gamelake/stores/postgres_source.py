@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from psycopg import sql
 
 from gamelake.errors import LayoutError, OperatorError, Place, StoreError
-from gamelake.model.schema import ColumnType
+from gamelake.model.schema import ByType, ColumnType
 from gamelake.model.steps import QueryInput, TableInput
 from gamelake.stores.postgres_link import session
 
@@ -31,17 +31,20 @@ if TYPE_CHECKING:
 _MOST_AT_ONCE = 4
 _BLOCK_BYTES = 4 * 1_048_576
 # how a column is asked for, and what the text of the answer is read as
-_ASKED: dict[ColumnType, tuple[str, pa.DataType]] = {
-    ColumnType.TEXT: ("{}::text", pa.string()),
-    ColumnType.INT: ("{}::integer", pa.int32()),
-    ColumnType.BIGINT: ("{}::bigint", pa.int64()),
-    ColumnType.DOUBLE: ("{}::double precision", pa.float64()),
-    ColumnType.BOOL: ("{}::boolean", pa.bool_()),
-    ColumnType.DATE: ("{}::date - date '1970-01-01'", pa.int32()),
-    ColumnType.TIMESTAMP: ("(extract(epoch FROM {}::timestamptz) * 1000000)::bigint", pa.int64()),
-    ColumnType.UUID: ("{}::uuid::text", pa.string()),
-    ColumnType.BLOB: ("encode({}::bytea, 'hex')", pa.string()),
-}
+_ASKED: ByType[tuple[str, pa.DataType]] = ByType(
+    {
+        ColumnType.TEXT: ("{}::text", pa.string()),
+        ColumnType.INT: ("{}::integer", pa.int32()),
+        ColumnType.BIGINT: ("{}::bigint", pa.int64()),
+        ColumnType.DOUBLE: ("{}::double precision", pa.float64()),
+        ColumnType.BOOL: ("{}::boolean", pa.bool_()),
+        ColumnType.DATE: ("{}::date - date '1970-01-01'", pa.int32()),
+        ColumnType.TIMESTAMP: ("(extract(epoch FROM {}::timestamptz) * 1000000)::bigint", pa.int64()),
+        ColumnType.UUID: ("{}::uuid::text", pa.string()),
+        ColumnType.BLOB: ("encode({}::bytea, 'hex')", pa.string()),
+    },
+    lambda digits, scale: (f"{{}}::numeric({digits},{scale})::text", pa.string()),
+)
 _RANGED = frozenset({ColumnType.INT, ColumnType.BIGINT})
 
 
@@ -249,6 +252,8 @@ class _CopyStream(io.RawIOBase):
 
 
 def _stored(column: Column) -> pa.DataType:
+    if column.type.size is not None:
+        return pa.decimal128(*column.type.size)
     kinds = {
         ColumnType.DATE: pa.date32(),
         ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
@@ -262,6 +267,8 @@ def _typed(column: Column, values: pa.Array) -> pa.Array:
         return values.cast(pa.date32())
     if column.type is ColumnType.TIMESTAMP:
         return values.cast(pa.timestamp("us", tz="UTC"))
+    if column.type.size is not None:
+        return values.cast(pa.decimal128(*column.type.size))
     if column.type is ColumnType.BLOB:
         return pa.array([None if v is None else bytes.fromhex(v) for v in values.to_pylist()], pa.binary())
     return values

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from gamelake.errors import ConflictError, LayoutError, Place
-from gamelake.model.schema import Column, ColumnType, Schema
+from gamelake.model.schema import ByType, Column, ColumnType, Schema, is_column_type
 from gamelake.stores.drift import evolution, refuse_bad_slice_columns, refuse_drift
 
 if TYPE_CHECKING:
@@ -39,17 +39,20 @@ CREATE TABLE IF NOT EXISTS gamelake.slices (
     PRIMARY KEY (dataset, slice)
 );
 """
-TYPES = {
-    ColumnType.TEXT: "text",
-    ColumnType.INT: "integer",
-    ColumnType.BIGINT: "bigint",
-    ColumnType.DOUBLE: "double precision",
-    ColumnType.BOOL: "boolean",
-    ColumnType.DATE: "date",
-    ColumnType.TIMESTAMP: "timestamp with time zone",
-    ColumnType.UUID: "uuid",
-    ColumnType.BLOB: "bytea",
-}
+TYPES = ByType(
+    {
+        ColumnType.TEXT: "text",
+        ColumnType.INT: "integer",
+        ColumnType.BIGINT: "bigint",
+        ColumnType.DOUBLE: "double precision",
+        ColumnType.BOOL: "boolean",
+        ColumnType.DATE: "date",
+        ColumnType.TIMESTAMP: "timestamp with time zone",
+        ColumnType.UUID: "uuid",
+        ColumnType.BLOB: "bytea",
+    },
+    "numeric({},{})".format,
+)
 _OURS = {name: kind for kind, name in TYPES.items()}
 _MOST_BYTES_OF_A_NAME = 63
 _COLUMNS = """
@@ -99,14 +102,24 @@ def registered(link: Session, dataset: str) -> tuple[tuple[str, str], str, tuple
 def table_schema(link: Session, table: tuple[str, str]) -> Schema | None:
     """Columns as Postgres has them now; None when there is no such table."""
     rows = link.execute(_COLUMNS, [sql.Identifier(*table).as_string(link)]).fetchall()
-    strange = [f"`{name}` is {kind}" for name, kind, _, _ in rows if kind not in _OURS]
+    strange = [f"`{name}` is {kind}" for name, kind, _, _ in rows if _ours(kind) is None]
     if strange:
         problem = (
             f"`{'.'.join(table)}` in Postgres has columns of types gamelake never makes: {', '.join(strange)}"
         )
         raise LayoutError(problem, hint="somebody changed the table: change it back, or publish to another")
-    columns = [Column(name, _OURS[kind], nullable=not strict, doc=doc) for name, kind, strict, doc in rows]
+    columns = [
+        Column(name, ours, nullable=not strict, doc=doc)
+        for name, kind, strict, doc in rows
+        if (ours := _ours(kind)) is not None
+    ]
     return Schema(tuple(columns)) if rows else None
+
+
+def _ours(kind: str) -> ColumnType | None:
+    """Our type for one of Postgres's, by the name it gives it."""
+    decimal = kind.replace("numeric(", "decimal(")
+    return _OURS.get(kind) or (ColumnType(decimal) if decimal != kind and is_column_type(decimal) else None)
 
 
 def ensure(link: Session, output: Output, project: str) -> None:

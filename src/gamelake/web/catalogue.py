@@ -242,14 +242,13 @@ def _columns(
         return []
     grain = output.grain if output else ()
     sliced = _slice_columns(output, current)
-    numeric = {"int", "bigint", "double"}
     return [
         ColumnInfo(
             name=column.name,
             type=column.type.value,
             nullable=column.nullable,
             doc=column.doc,
-            numeric=column.type.value in numeric,
+            numeric=column.type.is_number,
             key=column.name in grain,
             slice=column.name in sliced,
         )
