@@ -67,6 +67,9 @@ class Pack:
     templates: Path | None = None
     static: Path | None = None
     project_files: Path | None = None  # copied into the folder by `gamelake init`
+    seeds: Path | None = None  # folder of small tables, copied to the project's `seeds` for it to edit
+    project_settings: str = ""  # TOML that `gamelake init` writes below the settings, such as a connection
+    zone: str = ""  # time zone of a new project when nobody names one
     warm: tuple[str, ...] = ()  # targets of functions that prepare caches, such as compiled kernels
 
 
