@@ -19,7 +19,6 @@ from gamelake.model.slices import Slice
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gamelake.model.slices import Slice
     from gamelake.model.steps import Output
     from gamelake.pipeline.evidence import Evidence
 
