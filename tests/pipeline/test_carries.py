@@ -155,3 +155,14 @@ def test_a_first_day_is_a_declared_variable(project) -> None:
         LayoutError, match=r"`first: stat` names a variable that holds the first day, and none"
     ):
         open_modes(project.root)
+
+
+def test_one_slice_can_be_built_again_by_force(project) -> None:
+    import_days(project, five_days())
+    run_now(project, RunRequest())
+
+    result = run_now(project, RunRequest((STEP,), slices=(Slice.of(day="2026-01-03"),), force=True))
+
+    assert result.error is None
+    assert built(result) == ["day=2026-01-03"]
+    assert tables(project)["total"] == twin(five_days())["total"]

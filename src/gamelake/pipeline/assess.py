@@ -181,7 +181,7 @@ def _in_order(chain: Iterable[PlanItem], slices: Wanted) -> Iterator[PlanItem]:
         mine = chosen(item.slice, slices)
         if mine and (item.is_work or item.state is PlanState.DEPENDS):
             moving = item
-        elif item.state is not PlanState.FRESH:
+        elif item.state not in {PlanState.FRESH, PlanState.FORCED}:  # forced and not asked for: fresh as it is
             held = held or item
         if mine:
             yield item
