@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from gamelake.stores.remote import Remote
 
 _T = TypeVar("_T")
-_EXTRAS = {"s3": "s3", "s3a": "s3"}
+_REFUSED = re.compile(
+    r"ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|InvalidAccessKeyId|Forbidden|HTTP response code 40[13]|HTTP status 40[13]"
+)
+_NO_BUCKET = re.compile(r"NO_SUCH_BUCKET|NoSuchBucket|bucket does not exist", re.IGNORECASE)
 _MARKS = ("ETag", "etag", "checksum", "md5", "mtime", "LastModified", "last_modified", "modificationTime")
 
 
@@ -65,19 +68,19 @@ class FileSystem:
     def _opened(self) -> tuple[Any, str]:
         import fsspec
 
-        protocol = self.where.partition("://")[0]
+        protocol, _, rest = self.where.partition("://")
         options = self._connection.all_options()
         try:
+            if protocol in {"s3", "s3a"}:
+                return _s3(options), rest.strip("/")
             fs, path = fsspec.core.url_to_fs(self.where, skip_instance_cache=True, **options)
         except ImportError as error:
-            extra = _EXTRAS.get(protocol)
-            hint = f"pip install 'gamelake[{extra}]'" if extra else f"install what fsspec needs: {error}"
-            raise OperatorError(f"`{protocol}://` needs a package that is missing", hint=hint) from error
+            problem = f"`{protocol}://` needs a package that is missing: {error}"
+            raise OperatorError(problem, hint="install what fsspec asks for") from error
         except (ValueError, TypeError) as error:
-            raise OperatorError(
-                f"`{self.where}` cannot be opened: {error}", hint="see `root` and `options`"
-            ) from error
-        return fs, str(path)
+            problem = f"`{self.where}` cannot be opened: {error}"
+            raise OperatorError(problem, hint="see `root` and `options` of the connection") from error
+        return fs, str(path).rstrip("/")
 
     def asked(self, work: Callable[[], _T]) -> _T:
         """The work's result; on another machine tried again while it fails, by the one policy for remote stores."""
@@ -88,17 +91,20 @@ class FileSystem:
         if self.is_local:
             return _local(Path(path))
         fs, _ = self._opened
-        with translated(f"{self.where}"):
+        with translated(self.where):
             fs.invalidate_cache()
             try:
-                listed = fs.ls(path, detail=True)
+                listed = [_entry(found) for found in fs.ls(path, detail=True)]
+            except (FileNotFoundError, NotADirectoryError):
+                listed = []
+            inside = [entry for entry in listed if entry.path != path]
+            if inside:
+                return inside
+            try:
+                itself = _entry(fs.info(path))
             except FileNotFoundError:
                 return None
-            return [
-                _entry(found)
-                for found in listed
-                if found["name"].rstrip("/") != path.rstrip("/") or found["type"] == "file"
-            ]
+            return [] if itself.is_folder else [itself]
 
     def exists(self, path: str) -> bool:
         """True when there is a file or a folder."""
@@ -122,42 +128,40 @@ class FileSystem:
         return to
 
 
+def _s3(options: dict[str, Any]) -> Any:
+    """S3 through Arrow, which brings it; options are its own (`endpoint_override`, `region`, `access_key`, …)."""
+    from fsspec.implementations.arrow import ArrowFSWrapper
+    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+
+    # trying again is our own affair: one policy for all remote stores
+    usual = {
+        "connect_timeout": 10,
+        "request_timeout": 60,
+        "retry_strategy": AwsStandardS3RetryStrategy(max_attempts=1),
+    }
+    return ArrowFSWrapper(S3FileSystem(**{**usual, **options}))
+
+
 @contextmanager
 def translated(where: str) -> Iterator[None]:
     """Errors of file systems as ours: what an operator must mend is not tried again."""
     try:
         yield
-    except PermissionError as error:
-        hint = "check the credentials of the connection, and its rights there"
-        raise OperatorError(f"access is refused: {error}", Place(where), hint) from error
     except FileNotFoundError as error:
         raise StoreError(
             "it is not there any more", Place(where), "run again: it reads what is there now"
         ) from error
-    except _credentials() as error:
-        hint = "put them into the environment: `GAMELAKE_CONNECTION_<NAME>_OPTIONS`"
-        raise OperatorError(f"there are no credentials: {error}", Place(where), hint) from error
-    except _failures() as error:
-        text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise StoreError(f"the store failed: {text[:300]}", Place(where), "see `gamelake doctor`") from error
-
-
-def _credentials() -> tuple[type[BaseException], ...]:
-    module = sys.modules.get("botocore.exceptions")
-    return (module.NoCredentialsError, module.PartialCredentialsError) if module else ()
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """Roots of error trees that are no OSError, of libraries that are loaded."""
-    found: list[type[Exception]] = [OSError, RuntimeError, ValueError]
-    for module, name in (
-        ("botocore.exceptions", "BotoCoreError"),
-        ("botocore.exceptions", "ClientError"),
-        ("aiohttp", "ClientError"),
-    ):
-        if module in sys.modules:
-            found.append(getattr(sys.modules[module], name))
-    return tuple(found)
+    except (OSError, RuntimeError, ValueError) as error:
+        lines = str(error).strip().splitlines()
+        text = lines[0][:300] if lines else type(error).__name__
+        if isinstance(error, PermissionError) or _REFUSED.search(text):
+            hint = "check the connection's credentials, which `GAMELAKE_CONNECTION_<NAME>_OPTIONS` may hold, and its rights"
+            raise OperatorError(f"access is refused: {text}", Place(where), hint) from error
+        if _NO_BUCKET.search(text):
+            raise OperatorError(
+                f"there is no such bucket: {text}", Place(where), "mend `root` of the connection"
+            ) from error
+        raise StoreError(f"the store failed: {text}", Place(where), "see `gamelake doctor`") from error
 
 
 def _local(path: Path) -> list[Entry] | None:
