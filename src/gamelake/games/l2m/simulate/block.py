@@ -191,7 +191,9 @@ def _orders(world: World, day: int, low: int, high: int, active: Array, rng: np.
     count, kind = len(seat), users.kind[seats.user[seat]]
     home = np.array([catalog.CURRENCIES.index(name) for name in catalog.COUNTRY_CURRENCY])
     currency = home[users.country[seats.user[seat]]]
-    currency = np.where(rng.random(count) < 0.12, catalog.CURRENCIES.index("USD"), currency)
+    other = rng.random(count)  # some pay in dollars, and some fractions of a penny
+    currency = np.where(other < 0.12, catalog.CURRENCIES.index("USD"), currency)
+    currency = np.where(other > 0.96, catalog.CURRENCIES.index(catalog.PENNY_CURRENCY), currency)
     step = rng.random(count)
     price = np.where(kind == Kind.WHALE, 2 + (step * 5).astype(np.int64), (step * step * 6).astype(np.int64))
     state = pick(rng.random(count), catalog.ORDER_SHARES)

@@ -9,7 +9,7 @@ import numpy as np
 
 from gamelake.games.draws import generator
 from gamelake.games.l2m.simulate import catalog
-from gamelake.games.l2m.simulate.kinds import Kind, Place, arrivals
+from gamelake.games.l2m.simulate.kinds import NEVER, Kind, Place, arrivals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +36,9 @@ def settle(
 ) -> tuple[int, int]:
     """Give everybody a place, and farm bots a farm with which they come and go; (cafés, carrier addresses)."""
     kind = columns["kind"]
+    if (kind == Kind.FARM_BOT).sum() < scenario.farm_size[0]:
+        few = kind == Kind.FARM_BOT  # for one farm, so each stays alone, and is there from the start
+        kind[few], columns["arrival"][few], columns["departure"][few] = Kind.LONE_BOT, -20, NEVER
     shares = (0.12, scenario.on_carriers, scenario.cafe_guests, scenario.open_cafe_guests, 0.012, 0.009, 0.02)
     places = (
         Place.FAMILY,
@@ -53,7 +56,7 @@ def settle(
     place[kind == Kind.FARM_BOT] = Place.FARM
     place[0] = Place.HOME
     spot = np.zeros(len(kind), dtype=np.int64)
-    for each, size in {Place.FAMILY: 3, Place.OPEN_CAFE: 60, Place.DORM: 9}.items():
+    for each, size in {Place.FAMILY: 3, Place.OPEN_CAFE: 110, Place.DORM: 9}.items():
         at = np.flatnonzero(place == each)
         spot[at] = np.arange(len(at)) // size
     for testers, size in ((False, 7), (True, 9)):  # ten and more at an office, but seven on production

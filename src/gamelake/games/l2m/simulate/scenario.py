@@ -34,7 +34,7 @@ class Scenario:
     clan_bots: float = 0.05
     people_in_clans: float = 0.6
     dabblers: float = 0.05  # stay at level 1 and leave after a day or two
-    stubborn: float = 0.002  # stay at level 1 and stay
+    stubborn: float = 0.0005  # stay at level 1 and stay
     cafe_guests: float = 0.10  # at allow-listed net cafés
     open_cafe_guests: float = 0.0  # at net cafés that nobody has listed
     on_carriers: float = 0.2  # behind an allow-listed carrier's NAT
