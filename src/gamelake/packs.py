@@ -169,10 +169,46 @@ def _with_values(step: SqlStep, values: Mapping[str, str]) -> SqlStep:
     return replace(step, defaults={**step.defaults, **ours}) if ours else step
 
 
-def open_project(path: Path | None = None, *, clock: Clock | None = None, ids: Ids | None = None) -> Project:
-    """The project at or above the path (by default the current folder), with its packs; close it after use."""
+def open_project(
+    path: Path | None = None,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    source: Path | None = None,
+) -> Project:
+    """The project at or above the path (by default the current folder), with its packs; close it after use.
+
+    `source` is the folder its pack reads from this time, see `reading_from`.
+    """
     from gamelake.pipeline.project import Project
     from gamelake.settings import Settings, find_project
 
     settings = Settings.load(find_project(path or Path.cwd()))
+    if source is not None:
+        settings = reading_from(settings, source)
     return Project.open(settings, project_members(settings), clock=clock, ids=ids)
+
+
+def reading_from(settings: Settings, source: Path) -> Settings:
+    """The settings with another folder behind the connection that is called like its pack.
+
+    What lies in the folder's `seeds` takes the place of the project's seeds of the same names.
+    """
+    import shutil
+
+    names = [n for n in settings.packs if getattr(settings.connections.get(n), "kind", "") == "file"]
+    if len(names) != 1:
+        told = ", ".join(names) or "none"
+        problem = f"`--source` is for one connection of the kind `file` that is called like its pack, there are: {told}"
+        raise UserError(problem, hint="set `root` of the connection in gamelake.toml instead")
+    if not source.is_dir():
+        raise NotFoundError(
+            f"there is no folder `{source}`", hint="name the folder that holds the source tables"
+        )
+    for seed in sorted((source / "seeds").glob("*")):
+        if seed.is_file():
+            (settings.root / "seeds").mkdir(exist_ok=True)
+            shutil.copyfile(seed, settings.root / "seeds" / seed.name)
+    connection = settings.connections[names[0]].model_copy(update={"root": str(source.resolve())})
+    profiles = {**settings.profiles, settings.profile: {**settings.connections, names[0]: connection}}
+    return settings.model_copy(update={"profiles": profiles})

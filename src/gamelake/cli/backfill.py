@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gamelake.cli.build import plan_table, plan_words, show_result
-from gamelake.errors import UserError
 from gamelake.packs import open_project
 from gamelake.present import formats
 from gamelake.present.console import print_json, say
-from gamelake.present.options import JsonOption, ProjectOption
+from gamelake.present.options import JsonOption, ProjectOption, parse_span
 from gamelake.present.progress import steps_progress
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ def backfill(
     from gamelake.jobs.local import refuse_mistakes, run_now
     from gamelake.pipeline.execute import RunRequest
 
-    wanted = RunRequest(tuple(targets), force=force, days=_span(first, last), at_once=parallel)
+    wanted = RunRequest(tuple(targets), force=force, days=parse_span(first, last), at_once=parallel)
     with open_project(project) as opened:
         refuse_mistakes(opened, wanted)
         made = _plan(opened, wanted)
@@ -89,18 +87,3 @@ def _show(made: Plan, *, as_json: bool) -> None:
         return
     plan_table(made)
     say(plan_words(made, command="backfill"))
-
-
-def _span(first: str, last: str) -> tuple[str, str]:
-    """Both days as ISO text; UserError when one is none, or they come the wrong way round."""
-    days: dict[str, Any] = {}
-    for option, text in (("--from", first), ("--to", last)):
-        try:
-            days[option] = date.fromisoformat(text)
-        except ValueError as err:
-            problem = f"`{option} {text}` is not a day"
-            raise UserError(problem, hint="write it as 2026-01-31") from err
-    if days["--to"] < days["--from"]:
-        problem = f"`--to {last}` comes before `--from {first}`"
-        raise UserError(problem, hint="swap them")
-    return days["--from"].isoformat(), days["--to"].isoformat()

@@ -181,8 +181,8 @@ def _in_order(chain: Iterable[PlanItem], slices: Wanted) -> Iterator[PlanItem]:
         mine = chosen(item.slice, slices)
         if mine and (item.is_work or item.state is PlanState.DEPENDS):
             moving = item
-        elif item.state not in {PlanState.FRESH, PlanState.FORCED}:  # forced and not asked for: fresh as it is
-            held = held or item
+        elif item.state not in {PlanState.FRESH, PlanState.FORCED}:
+            held = held or item  # what is forced and not asked for is fresh as it is
         if mine:
             yield item
 

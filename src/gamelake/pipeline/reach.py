@@ -12,7 +12,7 @@ from gamelake.model.slices import Slice
 from gamelake.model.steps import OnMissing, Reading, SqlStep
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from gamelake.model.steps import Output, Step
     from gamelake.pipeline.graph import Graph
@@ -115,6 +115,16 @@ def date_slice_columns(graph: Graph) -> frozenset[str]:
     """Names of all date columns by which anything is sliced."""
     outputs = graph.outputs.values()
     return frozenset(name for output in outputs for name in date_columns(output, output.slice_columns))
+
+
+def reads_earlier_days(graph: Graph, targets: Sequence[str] | None) -> bool:
+    """True when a slice of the targets, or of what they need, is made from slices of days before it."""
+    steps = (graph.steps[name] for name in graph.select(targets))
+    return any(
+        step.carries or any(reading.offsets[0] < 0 for reading in step.readings.values())
+        for step in steps
+        if isinstance(step, SqlStep)
+    )
 
 
 def apart(part: Slice, day: str) -> tuple[Slice, str]:
