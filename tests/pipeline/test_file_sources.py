@@ -360,3 +360,27 @@ def test_mistakes_of_files_and_layouts_are_told_where_they_are(root, data):
         pytest.raises(Exception, match="`soon` is no value of the slice column `ds`"),
     ):
         plan(project)
+
+
+def test_files_of_others_give_the_same_rows_on_spark(root, data, spark_options):
+    logins(data, "2026-01-02", [login("2026-01-01", "late", 9)], "late.parquet")
+    file = logins(data, "2026-01-04", [login("2026-01-02", "p2", 7)])
+    table = pq.read_table(file)  # the folder's day counts, and a narrower number is widened
+    pq.write_table(
+        table.set_column(1, "level", table["level"].cast(pa.int16())).append_column("ds", [["x"]]), file
+    )
+    with open_project(root) as project:
+        run_now(project, RunRequest())
+        expected = (
+            ask(project, "FROM ours.silver.daily ORDER BY ALL"),
+            ask(project, "FROM ours.gold.total ORDER BY ALL"),
+        )
+        result = run_now(
+            project, RunRequest(("ours.silver.daily", "ours.gold.total"), force=True, engine="spark")
+        )
+
+        assert len(built(result)["ours.silver.daily"]) == 4
+        assert expected == (
+            ask(project, "FROM ours.silver.daily ORDER BY ALL"),
+            ask(project, "FROM ours.gold.total ORDER BY ALL"),
+        )

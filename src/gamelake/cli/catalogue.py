@@ -39,6 +39,7 @@ COMMANDS = (
     Command("lineage", "gamelake.cli.look:lineage", LOOK, "Show what a dataset is made from, and what is made from it."),
     Command("render", "gamelake.cli.look:render", LOOK, "Print the SQL of a step as the engine gets it."),
     Command("explain", "gamelake.cli.look:explain", LOOK, "Print the engine's plan for a step."),
+    Command("export", "gamelake.cli.export:app", OPERATE, "Write the files by which other tools run or read the project."),
     Command("serve", "gamelake.cli.serve:serve", OPERATE, "Serve the pages and the API of a project."),
     Command("jobs", "gamelake.cli.jobs:app", OPERATE, "List, show and cancel runs."),
     Command("maintenance", "gamelake.cli.maintenance:app", OPERATE, "Expire old snapshots, remove orphan files, compact small ones."),

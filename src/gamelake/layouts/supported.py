@@ -33,7 +33,11 @@ def refusals(document: LayoutDocument) -> Iterator[tuple[str, KeyPath, str]]:
         place = ("outputs", index)
         if output.type not in OUTPUT_TYPES:
             problem = f"outputs of type `{output.type}` cannot be written yet, only: {_listed(OUTPUT_TYPES)}"
-            yield problem, (*place, "type"), "leave `type` out: the lake holds the rows as Parquet"
+            yield (
+                problem,
+                (*place, "type"),
+                "leave `type` out, and give the rows to others by `gamelake export hive`",
+            )
     if not STRATEGIES and (document.strategy or document.maturity):
         key = "strategy" if document.strategy else "maturity"
         yield f"`{key}` does nothing yet: a dataset has one implementation", (key,), "remove it"

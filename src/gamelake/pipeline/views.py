@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from gamelake.engines.outside import Part
@@ -11,7 +11,7 @@ from gamelake.pipeline.freshness import Parts
 from gamelake.stores.files import refuse_changed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gamelake.engines.base import Session
     from gamelake.ledger.rows import SliceVersion
@@ -53,12 +53,19 @@ def parts_of(versions: Iterable[SliceVersion]) -> list[Part]:
 @contextmanager
 def reading(project: Project, step: SqlStep, index: InputIndex, part: Slice) -> Iterator[None]:
     """Around a query over the views: StoreError when files of others changed meanwhile, whatever came of it."""
-    names = {str(dataset) for dataset in step.inputs.values() if is_in_place(project, str(dataset))}
-    versions = [version for name in names for version in index.feeding(name, part)]
+    with ExitStack() as stack:
+        for name in sorted({str(dataset) for dataset in step.inputs.values()}):
+            stack.enter_context(reading_files(project, name, index.feeding(name, part)))
+        yield
+
+
+@contextmanager
+def reading_files(project: Project, dataset: str, versions: Sequence[SliceVersion]) -> Iterator[None]:
+    """The same around anything that reads versions of one dataset."""
     try:
         yield
     finally:
-        for version in versions:
+        for version in versions if is_in_place(project, dataset) else ():
             refuse_changed(version.files, Parts.parse(version.fingerprint).inputs)
 
 
