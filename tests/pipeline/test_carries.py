@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gamelake.errors import ConflictError
+from gamelake.errors import ConflictError, LayoutError
 from gamelake.jobs.local import run_now
 from gamelake.model.slices import Slice
 from gamelake.pipeline.execute import RunRequest
@@ -123,3 +123,57 @@ def test_what_comes_after_a_failed_day_waits(project) -> None:
         assert [str(part) for part in step.blocked] == ["day=2026-01-04", "day=2026-01-05"]
         states = [i.state.value for i in plan(checked).items if i.step == STEP]
         assert states == ["fresh", "fresh", "missing", "missing", "missing"]
+
+
+CHAIN = TOTAL.replace(
+    "carries: true",
+    "variables: {start: {type: date, default: 0001-01-01}}\ncarries: {gaps: fail, first: start}",
+)
+
+
+def test_a_day_without_a_slice_is_an_error_in_a_chain_without_gaps(project) -> None:
+    write(project.root, "gold/total", CHAIN)
+    days = five_days()
+    missing = days.pop("2026-01-03")
+    with open_modes(project.root) as strict:
+        import_days(strict, days)
+        result = run_now(strict, RunRequest())
+
+        assert "no slice day=2026-01-03, on which day=2026-01-04 goes on: the chain has a gap" in str(
+            result.error
+        )
+        assert built(result) == ["day=2026-01-01", "day=2026-01-02"]
+        import_days(strict, {"2026-01-03": missing})
+        assert run_now(strict, RunRequest()).error is None
+        assert tables(strict)["total"] == twin(five_days())["total"]
+
+
+def test_a_chain_begins_on_its_first_day_however_much_is_there_before(project) -> None:
+    write(project.root, "gold/total", CHAIN.replace("0001-01-01", "2026-01-03"))
+    days = five_days()
+    with open_modes(project.root) as later:
+        import_days(later, days)
+        assert run_now(later, RunRequest()).error is None
+
+        kept = {day: rows for day, rows in days.items() if day >= "2026-01-03"}
+        assert tables(later)["total"] == twin(kept)["total"]
+
+
+def test_a_first_day_is_a_declared_variable(project) -> None:
+    write(project.root, "gold/total", CHAIN.replace("first: start", "first: stat"))
+
+    with pytest.raises(
+        LayoutError, match=r"`first: stat` names a variable that holds the first day, and none"
+    ):
+        open_modes(project.root)
+
+
+def test_one_slice_can_be_built_again_by_force(project) -> None:
+    import_days(project, five_days())
+    run_now(project, RunRequest())
+
+    result = run_now(project, RunRequest((STEP,), slices=(Slice.of(day="2026-01-03"),), force=True))
+
+    assert result.error is None
+    assert built(result) == ["day=2026-01-03"]
+    assert tables(project)["total"] == twin(five_days())["total"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +18,7 @@ from gamelake.present.options import (
     VarOption,
     VarsOption,
     parse_slices,
+    parse_span,
 )
 from gamelake.present.progress import steps_progress
 
@@ -65,7 +65,7 @@ def backfill(
 
     given = parse_variables(listed, single)
     asked = RunRequest(
-        tuple(targets), parse_slices(slices), force, given, _span(first, last), parallel, engine
+        tuple(targets), parse_slices(slices), force, given, parse_span(first, last), parallel, engine
     )
     with open_project(project) as opened:
         _refuse_days(opened, asked)
@@ -123,18 +123,3 @@ def _show(made: Plan, *, as_json: bool) -> None:
         return
     plan_table(made)
     say(plan_words(made, command="backfill"))
-
-
-def _span(first: str, last: str) -> tuple[str, str]:
-    """Both days as ISO text; UserError when one is none, or they come the wrong way round."""
-    days: dict[str, Any] = {}
-    for option, text in (("--from", first), ("--to", last)):
-        try:
-            days[option] = date.fromisoformat(text)
-        except ValueError as err:
-            problem = f"`{option} {text}` is not a day"
-            raise UserError(problem, hint="write it as 2026-01-31") from err
-    if days["--to"] < days["--from"]:
-        problem = f"`--to {last}` comes before `--from {first}`"
-        raise UserError(problem, hint="swap them")
-    return days["--from"].isoformat(), days["--to"].isoformat()

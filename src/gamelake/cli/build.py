@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -20,12 +21,12 @@ from gamelake.present.options import (
     VarsOption,
     parse_slice,
     parse_slices,
+    parse_span,
 )
 from gamelake.present.progress import steps_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from gamelake.pipeline.execute import RunRequest
     from gamelake.pipeline.plan import Plan
@@ -56,13 +57,13 @@ def plan(
     A target is a dataset, a step or a layer such as `gold`; it brings along what it needs.
     """
     from gamelake.layouts.variables import parse_variables
+    from gamelake.pipeline.execute import RunRequest
     from gamelake.pipeline.plan import plan as make_plan
-    from gamelake.pipeline.variables import apply
 
     given = parse_variables(listed, single)
     with open_project(project) as opened:
-        chosen = apply(opened, given, targets, parse_slices(slices))
-        made = make_plan(opened, targets, force=force, slices=chosen)
+        wanted = RunRequest(tuple(targets or ()), parse_slices(slices), force, given).bound(opened)
+        made = make_plan(opened, targets, force=force, slices=wanted.wanted(opened.graph))
     if as_json:
         print_json(made.to_json(fresh=every))
         return
@@ -143,6 +144,16 @@ def run(
     ] = False,
     due: Annotated[bool, typer.Option("--due", help="Run what `[[schedules]]` say is due now.")] = False,
     engine: EngineOption = None,
+    first: Annotated[
+        str, typer.Option("--from", metavar="DAY", help="First day; days before come along as far as needed.")
+    ] = "",
+    last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")] = "",
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--source", metavar="DIR", help="Folder the pack reads from this time; its seeds are taken over."
+        ),
+    ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -156,14 +167,23 @@ def run(
     from gamelake.pipeline.execute import RunRequest
 
     if due:
-        if targets or slices or force or alone:
+        if targets or slices or force or alone or first or last or source:
             problem = "`--due` runs what the schedules name"
-            raise UserError(problem, hint="leave out targets, `--slice`, `--only` and `--force`")
+            raise UserError(
+                problem, hint="leave out targets, and options that choose slices or what comes along"
+            )
         run_due(project, parse_variables(listed, single), engine, as_json=as_json)
         return
     given = parse_variables(listed, single)
-    asked = RunRequest(tuple(targets or ()), parse_slices(slices), force, given, engine=engine, alone=alone)
-    with open_project(project) as opened, steps_progress(quiet=as_json) as listener:
+    days = parse_span(first, last) if first or last else None
+    if days and (slices or force):
+        problem = "`--from` and `--to` choose the slices"
+        raise UserError(problem, hint="leave out `--slice` and `--force`")
+    asked = RunRequest(
+        tuple(targets or ()), parse_slices(slices), force, given, days,
+        engine=engine, alone=alone, restate=days is not None,
+    )  # fmt: skip
+    with open_project(project, source=source) as opened, steps_progress(quiet=as_json) as listener:
         wanted = asked.bound(opened)
         result = run_now(opened, wanted, listener=listener)
         waiting = list(waits(opened, wanted)) if alone and not result.error else []

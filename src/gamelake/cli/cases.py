@@ -38,8 +38,9 @@ def run_cases(
     Tests stand in `tests/*.yaml` of the project; packs bring their own. Exit code 1 when one fails, 2 for a file
     that cannot be read.
     """
+    from gamelake.clock import SystemClock
     from gamelake.pipeline.cases import CaseRunner
-    from gamelake.pipeline.graph import Graph
+    from gamelake.pipeline.project import graph_of
     from gamelake.settings import Settings as Loaded
     from gamelake.settings import find_project
 
@@ -48,7 +49,8 @@ def run_cases(
         raise UserError(problem, hint=did_you_mean(engine, ENGINES))
     settings = Loaded.load(find_project(project or Path.cwd()))
     cases = chosen(all_cases(settings), names)
-    with CaseRunner(Graph(project_members(settings)), settings) as runner:
+    graph = graph_of(settings, project_members(settings), SystemClock())
+    with CaseRunner(graph, settings) as runner:
         runner.verify(cases)
         verdicts = [runner.run(case) for case in cases]
     show(verdicts, as_json=as_json)

@@ -37,7 +37,9 @@ def init(
         typer.Option("--pack", help="Pack to use; repeatable. By default the only one installed."),
     ] = None,
     name: Annotated[str, typer.Option("--name", help="Shown in titles; by default the folder's name.")] = "",
-    zone: Annotated[str, typer.Option("--zone", help="Time zone, such as Europe/Berlin.")] = "UTC",
+    zone: Annotated[
+        str, typer.Option("--zone", help="Time zone, such as Europe/Berlin; by default the pack's, or UTC.")
+    ] = "",
 ) -> None:
     """Create a project folder.
 
@@ -45,6 +47,7 @@ def init(
     """
     chosen = [pack_named(each) for each in pack or default_packs()]
     name = name or folder.resolve().name
+    zone = zone or next((each.zone for each in chosen if each.zone), "UTC")
     for word, option in ((name, "--name"), (zone, "--zone")):
         if not SAFE.match(word):
             raise UserError(
@@ -60,7 +63,8 @@ def init(
         copy_project_files(each, folder)
     packs = ", ".join(f'"{each.name}"' for each in chosen)
     keep(folder / ".gitignore", IGNORE)
-    keep(folder / "gamelake.toml", FILE.format(name=name, packs=packs, zone=zone))
+    own = "".join(f"\n{each.project_settings}" for each in chosen)
+    keep(folder / "gamelake.toml", FILE.format(name=name, packs=packs, zone=zone) + own)
     say(f"made the project `{name}` in {folder}")
     say(f"next: cd {folder} && gamelake --help")
 
@@ -91,14 +95,12 @@ def check_zone(zone: str) -> None:
 
 def copy_project_files(pack: Pack, folder: Path) -> None:
     """Copy what the pack brings for a new project, over nothing that is there."""
-    if pack.project_files is None:
-        return
-    for source in sorted(pack.project_files.rglob("*")):
-        target = folder / source.relative_to(pack.project_files)
-        if source.is_dir():
-            target.mkdir(exist_ok=True)
-        elif not target.exists():
-            shutil.copyfile(source, target)
+    for brought, place in ((pack.project_files, folder), (pack.seeds, folder / "seeds")):
+        for source in sorted(brought.rglob("*")) if brought is not None else []:
+            target = place / source.relative_to(brought or source)
+            if not source.is_dir() and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
 
 
 def keep(file: Path, text: str) -> None:

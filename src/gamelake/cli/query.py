@@ -21,6 +21,8 @@ from gamelake.present.rows import jsonable, rows_of, write_csv, write_parquet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pyarrow as pa
+
     from gamelake.engines.batches import Batches
 
 
@@ -111,18 +113,21 @@ def statement(sql: str | None, file: Path | None) -> str:
     return sys.stdin.read() if sql == "-" else str(sql)
 
 
-def show(reader: Batches, limit: int) -> None:
-    """Rows as a table, numbers to the right; says on stderr how many it left out."""
+def _is_number(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def show(reader: Batches, limit: int) -> None:
+    """Rows as a table, numbers to the right; says on stderr how many it left out."""
     shown: list[tuple[Any, ...]] = []
     total = 0
     for batch in reader:
         left = batch.num_rows if not limit else max(0, limit - total)
         shown += rows_of(batch.slice(0, left))
         total += batch.num_rows
-    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-    columns = [Col(field.name, right=any(kind(field.type) for kind in numbers)) for field in reader.schema]
+    columns = [Col(field.name, right=_is_number(field.type)) for field in reader.schema]
     print_table(columns, shown)
     more = total - len(shown)
     say(

@@ -244,6 +244,7 @@ def show_slices(project: Project, dataset: str, *, as_json: bool) -> None:
             "bytes": version.bytes,
             "run": version.run_id,
             "published_at": version.published_at,
+            "inputs": version.inputs,
         }
         for part, version in sorted(current.items())
     ]

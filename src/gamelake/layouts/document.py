@@ -22,6 +22,7 @@ from gamelake.model.schema import (
     is_column_type,
 )
 from gamelake.model.steps import (
+    Chain,
     FileFormat,
     FileInput,
     Mode,
@@ -74,8 +75,13 @@ class ColumnDocument(_Document):
         return _with_meaning(value) if isinstance(value, dict) and "meaning" not in value else value
 
     def column(self, name: str, *, required: bool) -> Column:
-        """The model's column; slice and grain columns are `required` and never null."""
+        """The model's column; a `required` one is never null."""
         return Column(name, self.type, self.nullable and not required, self.doc, self.meaning)
+
+    @property
+    def may_be_null(self) -> bool:
+        """True when the layout says so outright."""
+        return self.nullable and "nullable" in self.model_fields_set
 
 
 def _column_of_words(text: str) -> dict[str, Any]:
@@ -85,7 +91,8 @@ def _column_of_words(text: str) -> dict[str, Any]:
         problem = f"`{text}` is not a column type; write `bigint` or `bigint not null`"
         raise ValueError(problem)
     kind = found["type"]
-    return {"type": kind if "<" in kind else kind.lower(), "nullable": not words}
+    said = {"nullable": False} if words else {}
+    return {"type": kind if "<" in kind else kind.lower(), **said}
 
 
 def _with_meaning(value: dict[str, Any]) -> dict[str, Any]:
@@ -120,6 +127,8 @@ _EXAMPLES = {
     "id": "`id<user>`",
     "count": "`count`",
     "level": "`level`",
+    "json": "`json`",
+    "list": "`list<text>`",
 }
 
 
@@ -131,7 +140,10 @@ class SplitDocument(_Document):
 
 
 _SOURCE_KEYS = ("split", "refresh", "version")
-_READING_KEYS = ("slice", "lookback", "lookahead", "required", "on_missing")
+_READING_KEYS = ("slice", "lookback", "lookahead", "days", "required", "on_missing", "current_state")
+_COUNT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*(?:([+-])\s*(\d+))?")
+Days = Annotated[int, Field(ge=0, le=3_660)] | Annotated[str, Field(pattern=rf"^{_COUNT.pattern}$")]
+"""A number of days, or a variable of type `int` that holds it, as `window - 1`."""
 _INPUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dataset": (("dataset",), _READING_KEYS),
     "file": (("path", "schema"), ("connection", "format", *_READING_KEYS)),
@@ -161,8 +173,10 @@ class InputDocument(_Document):
     split: SplitDocument | None = None
     refresh: Refresh = Refresh.RUN
     version: str | None = Field(default=None, min_length=1)
-    lookback: int = Field(default=0, ge=0, le=3_660)
-    lookahead: int = Field(default=0, ge=0, le=3_660)
+    lookback: Days = 0
+    lookahead: Days = 0
+    days: list[Annotated[int, Field(ge=-3_660, le=3_660)]] = Field(default_factory=list)
+    current_state: bool = False
     required: bool | None = None
     on_missing: OnMissing | None = None
 
@@ -178,7 +192,17 @@ class InputDocument(_Document):
         """The model's word for what the keys say together; `bound` is variable → slice column of the output."""
         pairs = [(name, bound.get(variable, name)) for name, variable in self.pairs.items()]
         differing = tuple((theirs, ours) for theirs, ours in pairs if theirs != ours)
-        return Reading(self.lookback, self._on_missing, self.lookahead, differing)
+        spans = {"lookback": self.lookback, "lookahead": self.lookahead}
+        back, ahead = (count if isinstance(count, int) else 0 for count in spans.values())
+        told = tuple((key, *counted) for key, count in spans.items() if (counted := _counted(count)))
+        days = tuple(sorted(set(self.days)))
+        return Reading(back, self._on_missing, ahead, differing, days, self.current_state, told)
+
+    @property
+    def counting(self) -> dict[str, str]:
+        """`lookback` or `lookahead` → the variable that holds its number of days."""
+        spans = {"lookback": self.lookback, "lookahead": self.lookahead}
+        return {key: counted[0] for key, count in spans.items() if (counted := _counted(count))}
 
     @property
     def pairs(self) -> dict[str, str]:
@@ -223,6 +247,11 @@ class InputDocument(_Document):
             yield f"`{key}` does not belong to an input of type `{kind}`", key
         if (self.refresh is Refresh.VERSION) != (self.version is not None):
             yield "`refresh: version` and the query `version` go together", "version"
+        if self.days and (self.lookback or self.lookahead):
+            yield (
+                "`days` lists the days one by one, `lookback` and `lookahead` all of a span: give one",
+                "days",
+            )
         if self.split and self.columns and self.split.column not in self.columns:
             yield f"`{self.split.column}` is not a column of the input's schema", "split"
         if kind in {"table", "query"} and self.columns:
@@ -272,6 +301,14 @@ class InputDocument(_Document):
         if self.resolved_type == "table":
             return TableInput(connection, self.table or "")
         return QueryInput(connection, self.query or "")
+
+
+def _counted(count: int | str) -> tuple[str, int] | None:
+    """(variable, what is added to it) of a number of days that a variable holds."""
+    found = None if isinstance(count, int) else _COUNT.fullmatch(count)
+    if found is None:
+        return None
+    return found[1], int(f"{found[2] or '+'}{found[3] or 0}")
 
 
 class OutputDocument(_Document):
@@ -340,6 +377,18 @@ class VariableDocument(_Document):
         return None if self.default is None else str(self.default)
 
 
+class ChainDocument(_Document):
+    """How slices that carry state follow each other: `true`, or a mapping for a chain without gaps."""
+
+    gaps: Literal["fail", "skip"] = "skip"
+    first: VariableName | None = None
+
+    @property
+    def chain(self) -> Chain:
+        """The model's chain."""
+        return Chain(self.gaps == "fail", self.first or "")
+
+
 class LayoutDocument(_Document):
     """The whole front matter of one layout, or a whole YAML or JSON layout without its SQL."""
 
@@ -352,7 +401,12 @@ class LayoutDocument(_Document):
     checks: list[CheckDocument] = Field(default_factory=list)
     strategy: Identifier | None = None
     maturity: Literal["experimental", "candidate", "champion", "archived"] | None = None
-    carries: bool = False
+    carries: bool | ChainDocument = False
+
+    @property
+    def chain(self) -> Chain:
+        """How slices follow each other, where the layout carries."""
+        return self.carries.chain if isinstance(self.carries, ChainDocument) else Chain()
 
 
 def known_keys(path: tuple[str | int, ...]) -> list[str]:
@@ -366,6 +420,7 @@ def known_keys(path: tuple[str | int, ...]) -> list[str]:
         "split": [SplitDocument],
         "checks": list(CHECK_DOCUMENTS),
         "tolerance": [ToleranceDocument],
+        "carries": [ChainDocument],
     }
     names = [part for part in path if isinstance(part, str) and part in models]
     fields = [model.model_fields.items() for model in models[names[-1] if names else ""]]

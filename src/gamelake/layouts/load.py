@@ -235,6 +235,12 @@ def _cross_checks(document: LayoutDocument, front: FrontMatter, file: str) -> It
                 for column, variable in output.slice.items()
             }
             yield from query_mistakes(source.query, kinds, _source_place(source, index, front, file))
+        for key, name in source.counting.items():
+            found = document.variables.get(name)
+            if found is None or found.type != "int":
+                problem = f"`{key}` follows `{name}`, which is no variable of type `int`"
+                hint = did_you_mean(name, document.variables) or f"declare it: `variables: {{{name}: int}}`"
+                yield wrong(problem, "inputSources", index, key, hint=hint)
     for problem, key in output.mistakes():
         yield wrong(problem, "outputs", 0, key)
     yield from _variable_checks(document, wrong)
@@ -308,7 +314,8 @@ def _mode_checks(output: OutputDocument, wrong: Any) -> Iterator[LayoutError]:
 
 def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file: str) -> SqlStep:
     declared = document.outputs[0]
-    required = {*declared.grain, *declared.slice}
+    open_grain = {name for name in declared.grain if declared.columns[name].may_be_null}
+    required = {*declared.grain} - open_grain | {*declared.slice}
     output = Output(
         dataset=name,
         schema=Schema(tuple(c.column(key, required=key in required) for key, c in declared.columns.items())),
@@ -368,7 +375,8 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         defaults={name: text for name, text in defaults.items() if text is not None},
         fingerprint=fingerprint(normalised(sql), *told),
         readings={view: reading for view, reading in readings.items() if reading != Reading()},
-        carries=document.carries,
+        carries=bool(document.carries),
+        chain=document.chain,
         sources=sources,
     )
 

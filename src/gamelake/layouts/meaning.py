@@ -194,6 +194,8 @@ _HINTS = {
     "timestamp": None,
     "count": None,
     "level": None,
+    "json": None,
+    "list": None,
 }
 
 

@@ -39,6 +39,14 @@ def _fold_problems(output: OutputDocument) -> Iterator[Problem]:
     if not output.grain:
         problem = f"`{mode}` needs `grain`: it {_RESULT[mode]}"
         yield problem, place, "add `grain: [player]`, the columns that identify a row"
+    for name in output.grain:
+        if name in output.columns and output.columns[name].may_be_null:
+            problem = f"`{mode}` finds the rows of a grain by its values, and `{name}` may be null"
+            yield (
+                problem,
+                ("outputs", 0, "schema", name),
+                "write a value where there is none, or leave it out of the grain",
+            )
     dates = _dates(output)
     if mode is Mode.SCD2:
         if len(output.slice) != 1 or not dates:
@@ -63,6 +71,17 @@ def _carry_problems(document: LayoutDocument, output: OutputDocument) -> Iterato
     if len(_dates(output)) != 1:
         problem = "`carries` needs `slice` with exactly one date column, which says what comes before"
         yield problem, ("carries",), "add `slice: [day]`, with `day: date` in the schema"
+    first = document.chain.first
+    declared = document.variables.get(first)
+    if first and (declared is None or declared.type != "date" or first in output.slice.values()):
+        problem = (
+            f"`first: {first}` names a variable that holds the first day, and none of type `date` is declared"
+        )
+        yield (
+            problem,
+            ("carries", "first"),
+            f"add `variables: {{{first}: {{type: date, default: 2026-01-01}}}}`",
+        )
     for position, source in enumerate(document.inputs):
         if source.name == PREVIOUS:
             problem = f"`{PREVIOUS}` is the name by which `carries` shows the slice before"

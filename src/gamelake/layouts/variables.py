@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gamelake.errors import LayoutError, Place, UserError, did_you_mean
 from gamelake.layouts.fingerprint import fingerprint
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from gamelake.model.steps import SqlStep
+    from gamelake.model.steps import Reading, SqlStep
+
+_MOST_DAYS = 3_660
 
 
 def parse_variables(listed: str | None, single: Sequence[str] | None) -> dict[str, str]:
@@ -55,7 +57,20 @@ def resolved(step: SqlStep, given: Mapping[str, str], today: date) -> SqlStep:
         return step
     base = step.fingerprint.partition("-")[0]
     mark = fingerprint(base, json.dumps(sorted(values.items())))[:8]
-    return replace(step, values=values, fingerprint=f"{base}-{mark}")
+    readings = {view: _counted(reading, values, step) for view, reading in step.readings.items()}
+    return replace(step, values=values, readings=readings, fingerprint=f"{base}-{mark}")
+
+
+def _counted(reading: Reading, values: Mapping[str, str], step: SqlStep) -> Reading:
+    """The reading with the days that variables hold."""
+    found: dict[str, Any] = {}
+    for key, name, plus in reading.told:
+        days = int(values.get(name, -plus)) + plus
+        if not 0 <= days <= _MOST_DAYS:
+            problem = f"`{name}` is {values[name]}, which makes `{key}` {days}, expected 0 to {_MOST_DAYS}"
+            raise LayoutError(problem, Place(step.file, key=f"variables.{name}"))
+        found[key] = days
+    return replace(reading, **found)
 
 
 def checked(name: str, text: str, kind: str, today: date) -> str:

@@ -147,6 +147,8 @@ SEMANTIC_STORAGE = {
     "id": ColumnType.TEXT,
     "count": ColumnType.BIGINT,
     "level": ColumnType.INT,
+    "json": ColumnType.TEXT,
+    "list": ColumnType.TEXT,  # the SQL writes a JSON array, and who asks is shown a list
 }
 """Every kind of semantic type, and what it is stored as by default."""
 PARAMETERS = {
@@ -154,6 +156,7 @@ PARAMETERS = {
     "day": r"utc|UTC|[+-]\d\d:\d\d|[A-Za-z_]+(/[A-Za-z_]+)+",  # the zone that decides the day
     "timestamp": r"utc|UTC",
     "id": r"[A-Za-z_][A-Za-z0-9_]*",
+    "list": r"text|TEXT",
 }
 """What stands between the angle brackets, for kinds that have any."""
 MAY_BE_STORED_AS = {
@@ -163,6 +166,8 @@ MAY_BE_STORED_AS = {
     "id": {ColumnType.TEXT, ColumnType.BIGINT, ColumnType.INT, ColumnType.UUID},
     "count": {ColumnType.BIGINT, ColumnType.INT},
     "level": {ColumnType.INT, ColumnType.BIGINT},
+    "json": {ColumnType.TEXT},
+    "list": {ColumnType.TEXT},
 }
 """Storage types a layout may choose with `storage`; for money any decimal as well."""
 
@@ -176,6 +181,11 @@ class Column:
     nullable: bool = True
     doc: str = ""
     meaning: SemanticType | None = None
+
+    @property
+    def is_list(self) -> bool:
+        """True for a text that holds a JSON array of texts."""
+        return self.meaning is not None and self.meaning.kind == "list"
 
 
 @dataclass(frozen=True)

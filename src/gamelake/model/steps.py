@@ -64,6 +64,29 @@ class Reading:
     on_missing: OnMissing = OnMissing.FAIL
     lookahead: int = 0  # of these only those that are there
     slices: tuple[tuple[str, str], ...] = ()  # the input's slice column → ours, where their names differ
+    days: tuple[int, ...] = ()  # instead of all days of a span: these only, counted from the slice's own
+    current_state: bool = False  # a newer version makes no slice stale: each keeps what it was built from
+    told: tuple[
+        tuple[str, str, int], ...
+    ] = ()  # `lookback` or `lookahead`, the variable it follows, what is added
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        """Days that the view spans, counted from the slice's own, in their order."""
+        return self.days or range(-self.lookback, self.lookahead + 1)
+
+    @property
+    def spans(self) -> bool:
+        """True when the view shows other days than the slice's own."""
+        return tuple(self.offsets) != (0,)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How slices that carry state follow each other."""
+
+    daily: bool = False  # a day between two slices that has none is an error
+    first: str = ""  # variable that holds the first day: before it there are no slices
 
 
 @dataclass(frozen=True)
@@ -260,6 +283,7 @@ class SqlStep:
     sql_on_one_line: bool = False  # the whole text is written on `sql_line`, as JSON does
     readings: Mapping[str, Reading] = field(default_factory=dict)  # view name → how; absent = plainly
     carries: bool = False  # reads its own slice before as the view `previous`
+    chain: Chain = Chain()  # of a step that carries
     delta_of: DatasetName | None = None  # the table that is folded from what this writes
 
     def sql_place(self, line: int, key: str | None = None) -> Place:

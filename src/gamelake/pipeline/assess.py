@@ -276,10 +276,14 @@ class Judge:
                     found.setdefault(part, version)
         parts = {part: (Parts.parse(had.fingerprint), Parts.parse(now[part])) for part, had in found.items()}
         reread = [found[part] for part, (was, would) in parts.items() if was.inputs != would.inputs]
-        read = {version.slice: version.inputs for version in self.known.whole(reread)}
+        stay = self.index.current_state
+        read = {
+            version.slice: {name: parts for name, parts in version.inputs.items() if name not in stay}
+            for version in self.known.whole(reread)
+        }
         changes = {}
         for part, (was, would) in parts.items():
-            reads = versions_read(self.index.all_feeding(part))
+            reads = versions_read(self.index.deciding(part))
             reason = why_stale(self.step, was, would, read.get(part, {}), reads, self.known.is_equal)
             restates = (was.code, was.schema) != (would.code, would.schema)
             if self.listing is not None and part not in self.listing and not self._is_told:
@@ -303,15 +307,17 @@ class Judge:
         if self._outside:
             return self._outside
         if self.index.own is not None:  # the slice before may come out different while the step runs
-            return inputs_part(self.index.all_feeding(part))
+            return inputs_part(self.index.deciding(part))
         found = self._hashes.get(part)
         if found is None:
-            found = self._hashes[part] = inputs_part(self.index.all_feeding(part))
+            found = self._hashes[part] = inputs_part(self.index.deciding(part))
         return found
 
     @cached_property
     def _hashes(self) -> dict[Slice, str]:
-        return self.known.hashes(self.index.reaches.values())
+        return self.known.hashes(
+            reach for reach in self.index.reaches.values() if reach.dataset not in self.index.current_state
+        )
 
     @cached_property
     def listing(self) -> Mapping[Slice, str] | None:

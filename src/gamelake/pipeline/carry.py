@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gamelake.errors import CheckFailedError
 from gamelake.ledger.rows import SliceVersion
+from gamelake.model.steps import SqlStep
 from gamelake.pipeline.assess import PlanState
-from gamelake.pipeline.freshness import OwnSlices
+from gamelake.pipeline.freshness import OwnSlices, first_day
+from gamelake.pipeline.reach import shifted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +43,25 @@ class Carry:
         self._scope.failures.add([self._output], item.slice)
         return None
 
+    def refuse_gap(self, part: Slice) -> None:
+        """CheckFailedError when a chain without gaps has no slice for the day before."""
+        step = self._found.judge.step
+        if not isinstance(step, SqlStep) or not step.chain.daily:
+            return
+        before, needed = self._own.before(part), shifted(part, self._own.day, -1)
+        if before is None and not self._starts_later(part):
+            return
+        if before is None or before.slice != needed:
+            problem = f"`{step.name}` has no slice {needed}, on which {part} goes on: the chain has a gap"
+            later = f"; or begin later, by the variable `{step.chain.first}`" if step.chain.first else ""
+            raise CheckFailedError(problem, hint=f"bring the day's input, and run again{later}")
+
+    def _starts_later(self, part: Slice) -> bool:
+        """True when the inputs have an earlier day of the slice's chain, with which it should have begun."""
+        rest, day = self._own.chain(part)
+        chains = map(self._own.chain, self._found.index.candidates())
+        return any(other == rest and earlier < day for other, earlier in chains)
+
     def learn(self, staged: StagedSlice) -> None:
         """The next slice reads this one, published or about to be."""
         dataset = str(self._output.dataset)
@@ -64,7 +86,9 @@ class Carry:
     def forget(self) -> None:
         """Nothing of a batch that failed was published: only what the ledger has counts."""
         current = self._scope.project.ledger.current(str(self._output.dataset))
-        self._found.index.own = OwnSlices(self._output, current)
+        step = self._found.judge.step
+        first = first_day(step) if isinstance(step, SqlStep) else ""
+        self._found.index.own = OwnSlices(self._output, current, first)
 
     @property
     def _own(self) -> OwnSlices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -101,6 +102,9 @@ def typed_row(row: Mapping[str, Any], schema: Schema) -> Row:
     for name, value in row.items():
         kind = schema[name].type
         try:
+            if schema[name].is_list and isinstance(value, list):
+                typed[name] = json.dumps([_instance(each, str) for each in value], separators=(",", ":"))
+                continue
             typed[name] = None if value is None else _typed(value, kind)
         except (ValueError, TypeError, AttributeError, OverflowError) as err:
             problem = f"`{value}` in column `{name}` is not a value of type `{kind.value}`"

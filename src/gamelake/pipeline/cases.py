@@ -23,6 +23,7 @@ from gamelake.pipeline.check_fit import judged_against
 from gamelake.pipeline.execute import RunRequest, execute
 from gamelake.pipeline.lifecycle import end, running
 from gamelake.pipeline.project import Project
+from gamelake.pipeline.reach import Reach
 from gamelake.pipeline.source import source_run
 from gamelake.settings import LineageTarget
 
@@ -103,7 +104,8 @@ class CaseRunner:
         now = case.document.now
         time = SystemClock() if now is None else FixedClock(now.astimezone())
         folded = [fold] if fold else []
-        members: list[Step | Source] = [*_sources(step, fold, self._graph), step, *folded]
+        given = replace(step, sources={})  # what it reads elsewhere is given too
+        members: list[Step | Source] = [*_sources(step, fold, self._graph), given, *folded]
         project = Project.open(settings, members, clock=time, ids=SystemIds())
         project.__dict__["engine"] = self._engine  # one engine for all tests: each opens sessions of its own
         try:
@@ -162,7 +164,14 @@ def _not_warned(case: Case, warned: set[str]) -> str:
 def _compared(case: Case, output: Output, part: Slice, project: Project) -> Verdict:
     expect = case.document.expect
     columns = expect.columns or list(output.schema.names)
-    listed = ", ".join(f'"{name}"' for name in columns)
+    lists = {column.name for column in output.schema.columns if column.is_list}
+    # lists as the JSON text that `typed_row` makes of them
+    listed = ", ".join(
+        f'CASE WHEN "{name}" IS NOT NULL THEN CAST(to_json("{name}") AS VARCHAR) END AS "{name}"'
+        if name in lists
+        else f'"{name}"'
+        for name in columns
+    )
     with project.connect() as connection:
         seen = connection.sql(f"SELECT {listed} FROM {output.dataset}").to_arrow_table().to_pylist()
     given = [_completed(row, output, part) for row in expect.rows or []]
@@ -189,13 +198,29 @@ def _fill(case: Case, step: SqlStep, part: Slice, project: Project) -> None:
     for name, rows in document.inputs.items():
         given[str(step.inputs[name])] += rows
     given |= {name: list(rows) for name, rows in document.others.items()}
+    needed = _needed_slices(step, part, project.graph)
     for dataset, rows in given.items():
         output = project.graph.outputs[dataset]
-        needed = [_covering(output, part)] if dataset in set(map(str, step.inputs.values())) else []
-        _publish(project, output, rows, part, needed)
+        *before, own = needed.get(dataset, [part])
+        covering = [_covering(output, slot) for slot in (*before, own)] if dataset in needed else []
+        _publish(project, output, rows, own, covering)
     if document.prior:
         target = step.outputs[0]
         _publish(project, replace(target, checks=(), grain=()), document.prior, part, [], name=step.name)
+
+
+def _needed_slices(step: SqlStep, part: Slice, graph: Graph) -> dict[str, list[Slice]]:
+    """For each input, what its columns say of the earlier slices that the one under test reads, and of its own.
+
+    The test need not give rows of each: without any a slice is empty. Later slices are there only when it does.
+    """
+    found: dict[str, list[Slice]] = {}
+    for view, dataset in step.inputs.items():
+        reach = Reach.of(step, view, graph.outputs)
+        own = reach.key(part)
+        before = [slot for slot in reach.keys(part) if slot < own] if reach.day else []
+        found.setdefault(str(dataset), [*before, own])
+    return found
 
 
 def _publish(
@@ -265,7 +290,14 @@ def _open(output: Output) -> Output:
     )
     mode = Mode.REPLACE_SLICE if output.slice_columns else Mode.SNAPSHOT_REPLACE
     return replace(
-        output, schema=free, mode=mode, checks=(), grain=(), on_empty=OnEmpty.CLEAR, allow_shrink=0.0
+        output,
+        schema=free,
+        mode=mode,
+        checks=(),
+        grain=(),
+        on_empty=OnEmpty.CLEAR,
+        allow_shrink=0.0,
+        in_place=False,
     )
 
 

@@ -69,10 +69,9 @@ class Evidence:
         """Count a slice that was staged and passed as if it were published: later ones are compared with it."""
         self._parts[dataset][part] = Part(rows, tuple(files))
 
-    def scan(self, dataset: str, for_slice: Slice, shared: Iterable[str] | None = None) -> str:
-        """SELECT over another dataset: over slices that agree in the `shared` columns, by default in all."""
+    def scan(self, dataset: str, wanted: Slice) -> str:
+        """SELECT over another dataset: over its slices that agree with the one wanted."""
         schema = self._outputs[dataset].schema
-        wanted = for_slice if shared is None else for_slice.project(shared)
         found = sorted((s, p) for s, p in self._parts[dataset].items() if s.agrees_with(wanted))
         if self._outputs[dataset].in_place:
             return outside_scan(schema, [OutsidePart(key, part.files) for key, part in found])

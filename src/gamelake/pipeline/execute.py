@@ -14,7 +14,7 @@ from gamelake.pipeline.needs import Needs
 from gamelake.pipeline.openlineage import LineageLog
 from gamelake.pipeline.plan import forced_steps
 from gamelake.pipeline.publish import recover
-from gamelake.pipeline.reach import date_slice_columns
+from gamelake.pipeline.reach import date_slice_columns, reads_earlier_days
 from gamelake.pipeline.results import RunResult, StepResult
 from gamelake.pipeline.scope import RunScope
 from gamelake.pipeline.span import Span
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from gamelake.pipeline.project import Project
 
 
+EVER = "0001-01-01"
+"""First day of a span that begins with whatever there is."""
+
+
 @dataclass(frozen=True)
 class RunRequest:
     """What to build: targets with everything they need, all steps without any."""
@@ -43,11 +47,14 @@ class RunRequest:
     engine: str | None = None  # of SQL steps; None = the project's
     with_needs: bool = False  # the targets' slices, and whatever slices they are made from
     alone: bool = False  # the targets' steps, and none of those they need
+    restate: bool = (
+        False  # of days: also what a change of its own step made stale, which a backfill leaves alone
+    )
 
     @property
     def gaps(self) -> bool:
         """True when what a change of its own step made stale is left alone."""
-        return self.days is not None and not self.force
+        return self.days is not None and not self.force and not self.restate
 
     def wanted(self, graph: Graph) -> Wanted:
         """The slices asked for, as plan and run take them."""
@@ -67,6 +74,8 @@ class RunRequest:
             body["variables"] = dict(self.variables)
         if self.days is not None:
             body |= {"from": self.days[0], "to": self.days[1], "at_once": self.at_once}
+        if self.restate:
+            body["restate"] = True
         if self.engine:
             body["engine"] = self.engine
         if self.with_needs:
@@ -91,25 +100,53 @@ class RunRequest:
             body.get("engine"),
             bool(body.get("with_needs")),
             bool(body.get("alone")),
+            bool(body.get("restate")),
         )
 
     @property
     def title(self) -> str:
         """What the run is called in lists."""
         about = ", ".join(self.targets) or "everything"
-        verb = "rebuild" if self.force else "run" if self.days is None else "backfill"
+        restated = self.days is not None and self.restate
+        verb = "rebuild" if self.force else "run" if self.days is None or restated else "backfill"
         days = "" if self.days is None else f" from {self.days[0]} to {self.days[1]}"
+        if restated and self.days is not None and self.days[0] == EVER:
+            days = f" to {self.days[1]}"
         where = f" for {', '.join(map(str, self.slices))}" if self.slices else ""
         needs = " and what it is made from" if self.with_needs else " alone" if self.alone else ""
         given = ", ".join(f"{name}={value}" for name, value in self.variables.items())
         return f"{verb} {about}{days}{where}{needs}{f' with {given}' if given else ''}"
 
     def bound(self, project: Project) -> RunRequest:
-        """The request with its variables given to the project's layouts, and the slices they choose."""
-        if not self.variables:
-            return self
-        slices = apply(project, self.variables, self.targets, self.slices)
-        return self if self.with_needs else replace(self, slices=slices)
+        """The request with its variables given to the project's layouts, and the slices they choose.
+
+        A day that is made from days before it brings these along, as far as they are missing or stale.
+        """
+        made = self
+        if self.variables:
+            slices = apply(project, self.variables, self.targets, self.slices)
+            made = self if self.with_needs else replace(self, slices=slices)
+        if (
+            self.force
+            or self.alone
+            or self.with_needs
+            or not (self.variables or self.restate)
+            or not reads_earlier_days(project.graph, self.targets)
+        ):
+            return made
+        if self.days is not None:
+            return replace(made, days=(EVER, self.days[1])) if self.restate else made
+        day = _only_day(made, project.graph) if self.slices is None else None
+        return made if day is None else replace(made, slices=None, days=(EVER, day), restate=True)
+
+
+def _only_day(request: RunRequest, graph: Graph) -> str | None:
+    """The day that variables chose, when they chose one and nothing else."""
+    if request.slices is None or len(request.slices) != 1 or request.days is not None:
+        return None
+    keys = request.slices[0].as_dict()
+    days = set(keys.values())
+    return days.pop() if len(days) == 1 and keys.keys() <= date_slice_columns(graph) else None
 
 
 def execute(

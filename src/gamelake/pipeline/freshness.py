@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gamelake.layouts.fingerprint import fingerprint
@@ -55,7 +56,8 @@ class InputIndex:
             self._first[view] = reach.first_days(self._by_key[view])
             self._views.setdefault(reach.dataset, []).append(view)
         if isinstance(step, SqlStep) and step.carries:
-            self.own = OwnSlices(step.outputs[0], known.current(str(step.outputs[0].dataset)))
+            own = known.current(str(step.outputs[0].dataset))
+            self.own = OwnSlices(step.outputs[0], own, first_day(step))
 
     def seen_as(self, view: str, for_slice: Slice) -> list[AnyVersion]:
         """Versions that a view of the SQL shows to an output slice, in order of slice."""
@@ -80,6 +82,18 @@ class InputIndex:
         if self.own is not None:
             yield from self.seen_as(PREVIOUS, for_slice)
 
+    def deciding(self, for_slice: Slice) -> Iterator[AnyVersion]:
+        """Those of `all_feeding` whose newer versions make the slice stale."""
+        return (
+            version for version in self.all_feeding(for_slice) if version.dataset not in self.current_state
+        )
+
+    @cached_property
+    def current_state(self) -> frozenset[str]:
+        """Inputs that are read as they are, and whose newer versions make nothing stale."""
+        follow = {reach.dataset for reach in self.reaches.values() if not reach.reading.current_state}
+        return frozenset(reach.dataset for reach in self.reaches.values()) - follow
+
     def candidates(self) -> list[Slice]:
         """Output slices that some input with all their columns has, in order; without inputs the one there is."""
         if not self.reaches and not self.columns:
@@ -89,6 +103,8 @@ class InputIndex:
             for view, reach in self.reaches.items()
             if reach.whole
         ]
+        if self.own is not None:
+            found = [[part for part in parts if self.own.holds(part)] for parts in found]
         first, others = list(found[0]) if found else [], found[1:]
         more = {part for other in others for part in other}.difference(first) if others else ()
         return sorted([*first, *more]) if more else first
@@ -103,14 +119,23 @@ class InputIndex:
 
 
 class OwnSlices:
-    """The newest slices of a step that carries state, found by the slice that comes after them."""
+    """The newest slices of a step that carries state, found by the slice that comes after them.
 
-    def __init__(self, output: Output, versions: Mapping[Slice, AnyVersion]) -> None:
+    `first` is the day with which the chains begin; what is there of days before it counts as not there.
+    """
+
+    def __init__(self, output: Output, versions: Mapping[Slice, AnyVersion], first: str = "") -> None:
         self.day = date_columns(output, output.slice_columns)[0]
+        self.first = first
         self._versions: dict[Slice, dict[str, AnyVersion]] = defaultdict(dict)
         self._days: dict[Slice, list[str]] = {}
         for version in versions.values():
-            self.learn(version)
+            if self.holds(version.slice):
+                self.learn(version)
+
+    def holds(self, part: Slice) -> bool:
+        """True when the slice is not before the first day."""
+        return part.as_dict()[self.day] >= self.first
 
     def learn(self, version: AnyVersion) -> None:
         """From now on this is the newest version of its slice."""
@@ -129,6 +154,11 @@ class OwnSlices:
     def chain(self, part: Slice) -> tuple[Slice, str]:
         """Sorts slices into chains, and each chain by day."""
         return apart(part, self.day)
+
+
+def first_day(step: SqlStep) -> str:
+    """The day on which the chains of a step that carries state begin; empty when they begin with their inputs."""
+    return step.values.get(step.chain.first, "")
 
 
 _CODE = {"SqlStep": "SQL changed", "FoldStep": "grain, mode or order changed"}

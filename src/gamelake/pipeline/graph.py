@@ -172,11 +172,11 @@ def _short_sighted(step: Step, outputs: Mapping[str, Output]) -> Iterator[Layout
     """Inputs that span several days, and no date along which to count them."""
     for view, reading in step.readings.items() if isinstance(step, SqlStep) else ():
         dataset = str(step.inputs[view])
-        if not (reading.lookback or reading.lookahead) or dataset not in outputs:
+        if not reading.spans or dataset not in outputs:
             continue
         shared = [name for name, _ in Reach.of(step, view, outputs).pairs]
         if len(date_columns(outputs[dataset], shared)) != 1:
-            word, verb = ("lookback", "back") if reading.lookback else ("lookahead", "ahead")
+            word, verb = ("lookback", "back") if reading.offsets[0] < 0 else ("lookahead", "ahead")
             problem = (
                 f"`{step.name}` looks {verb} along `{dataset}`, and the slice columns they share "
                 f"({_listed(shared)}) hold no date, or several"

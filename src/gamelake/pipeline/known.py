@@ -47,9 +47,7 @@ class Known:
 
     def hashes(self, reaches: Iterable[Reach]) -> dict[Slice, str]:
         """A place for fingerprints of inputs, the same one for all who read the same in the same way."""
-        ways = sorted(
-            (r.dataset, r.pairs, r.day or "", r.reading.lookback, r.reading.lookahead) for r in reaches
-        )
+        ways = sorted((r.dataset, r.pairs, r.day or "", tuple(r.reading.offsets)) for r in reaches)
         return self._hashes.setdefault(tuple(ways), {})
 
     def whole(self, versions: Iterable[SliceSummary]) -> list[SliceVersion]:

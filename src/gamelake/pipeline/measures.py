@@ -14,11 +14,11 @@ from gamelake.layouts.checks import age_of
 from gamelake.layouts.template import literal
 from gamelake.model.checks import Check, CheckKind
 from gamelake.model.schema import ColumnType
+from gamelake.model.slices import Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gamelake.model.slices import Slice
     from gamelake.model.steps import Output
     from gamelake.pipeline.evidence import Evidence
 
@@ -115,9 +115,9 @@ def _relationship(check: Check, subject: Subject) -> Measure:
     columns: Sequence[str] = check.spec["columns"]
     to: Sequence[str] = check.spec.get("to") or columns
     pairs = dict(zip(columns, to, strict=True))
-    # a compared slice column decides which slices can hold the value
-    shared = [name for name in subject.output.slice_columns if pairs.get(name) == name]
-    other = subject.evidence.scan(check.spec["dataset"], subject.slice, shared)
+    # a compared slice column decides which slices can hold the value, whatever it is called there
+    part = Slice(tuple((pairs[name], value) for name, value in subject.slice.keys if name in pairs))
+    other = subject.evidence.scan(check.spec["dataset"], part)
     there = f"SELECT {_list(to)} FROM ({other}) AS there WHERE {_all_set(to)}"
     value = f"({_list(columns)})" if len(columns) > 1 else quoted(columns[0])
     return _violation(check, f"{_all_set(columns)} AND {value} NOT IN ({there})")

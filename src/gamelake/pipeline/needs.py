@@ -54,8 +54,8 @@ class Window:
             return Window(values)
         first, last = wide.first, wide.last
         if wide.day == days:
-            first = _moved(first, -reach.reading.lookback) if first else ""
-            last = _moved(last, reach.reading.lookahead)
+            first = _moved(first, reach.reading.offsets[0]) if first else ""
+            last = _moved(last, reach.reading.offsets[-1])
         return Window(values, theirs[wide.day], first, last)
 
     def each(self) -> Iterator[Slice]:

@@ -310,6 +310,8 @@ def _depending(by_slice: Mapping[Slice, PlanItem], feeds: Sequence[_Feed]) -> di
     """Fresh slices that read what is about to be built, and what that is."""
     found: dict[Slice, str] = {}
     for feed in reversed(feeds):  # the first one counts
+        if feed.reach.reading.current_state:
+            continue
         for part, key in feed.reach.touched(by_slice, feed.pending):
             if by_slice[part].state is PlanState.FRESH:
                 found[part] = f"stays unless {feed.reach.dataset} {feed.pending[key]} comes out different"

@@ -63,8 +63,7 @@ class Project:
     ) -> Self:
         """Open ledger and lake of a project and derive its graph; `members` are its packs' steps and sources."""
         clock, ids = clock or SystemClock(), ids or SystemIds()
-        found = without_absent(settings, with_defaults(members, settings, clock))
-        graph = Graph([*found, *reading_steps(found, Targets(settings, clock))])
+        graph = graph_of(settings, members, clock)
         refuse_unknown_connections(settings, graph.outputs.values())
         layouts = (step for step in graph.steps.values() if isinstance(step, SqlStep))
         mistakes = examine_all(layouts, graph.outputs, settings.cache_folder)
@@ -133,3 +132,9 @@ class Project:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def graph_of(settings: Settings, members: Iterable[Step | Source], clock: Clock) -> Graph:
+    """The graph of a project's members, and of steps that read what these read elsewhere."""
+    found = without_absent(settings, with_defaults(members, settings, clock))
+    return Graph([*found, *reading_steps(found, Targets(settings, clock))])

@@ -80,7 +80,8 @@ def connect(
             else:
                 stored = project.lake.schema(str(name)).names if files else None
                 source = scan(schema, files, stored=stored)
-            connection.execute(f"CREATE OR REPLACE VIEW {_view_name(connection, name)} AS {source}")
+            shown_as = _with_lists(source, schema)
+            connection.execute(f"CREATE OR REPLACE VIEW {_view_name(connection, name)} AS {shown_as}")
             shown += files
         if read_only:
             _lock(connection, shown)
@@ -180,6 +181,16 @@ def _schemas(project: Project, wanted: Sequence[str] | None) -> dict[DatasetName
             problem = f"there is no dataset `{name}`"
             raise NotFoundError(problem, hint=did_you_mean(name, known))
     return {known[name]: found[known[name]] for name in wanted}
+
+
+def _with_lists(source: str, schema: Schema) -> str:
+    """The SELECT with lists in place of the JSON texts that hold them."""
+    made = [
+        f"from_json({quoted(column.name)}, '[\"VARCHAR\"]') AS {quoted(column.name)}"
+        for column in schema.columns
+        if column.is_list
+    ]
+    return f"SELECT * REPLACE ({', '.join(made)}) FROM ({source})" if made else source
 
 
 def _create_refusing_view(

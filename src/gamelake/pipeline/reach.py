@@ -12,7 +12,7 @@ from gamelake.model.slices import Slice
 from gamelake.model.steps import OnMissing, Reading, SqlStep
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from gamelake.model.steps import Output, Step
     from gamelake.pipeline.graph import Graph
@@ -29,7 +29,7 @@ class Reach:
     pairs: tuple[
         tuple[str, str], ...
     ]  # (input's slice column, output's of the same value), in the output's order
-    day: str | None  # the input's date column along which `lookback` and `lookahead` count
+    day: str | None  # the input's date column along which days are counted
     reading: Reading = _PLAIN
     whole: bool = False  # a cut slice tells all columns of the output's
     same: bool = False  # input and output are cut into slices by the same columns
@@ -45,10 +45,10 @@ class Reach:
         pairs = tuple((by_ours[name], name) for name in ours if name in by_ours)
         theirs = tuple(name for name, _ in pairs)
         days = date_columns(source, theirs)
-        spans = reading.lookback or reading.lookahead
-        whole = len(pairs) == len(ours)
+        day = days[0] if reading.spans and days else None
+        whole = len(pairs) == len(ours) and (day is None or 0 in reading.offsets)
         same = theirs == ours == tuple(source.slice_columns)
-        return cls(view, dataset, pairs, days[0] if spans and days else None, reading, whole, same)
+        return cls(view, dataset, pairs, day, reading, whole, same)
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -83,15 +83,13 @@ class Reach:
         own = self.key(part)
         if self.day is None:
             return [own]
-        first, last = -self.reading.lookback, self.reading.lookahead
-        return [shifted(own, self.day, days) if days else own for days in range(first, last + 1)]
+        return [shifted(own, self.day, days) if days else own for days in self.reading.offsets]
 
     def readers(self, key: Slice) -> list[Slice]:
         """Output slices that read a cut slice, as far as its columns tell."""
         if self.day is None:
             return [self.back(key)]
-        first, last = -self.reading.lookback, self.reading.lookahead
-        return [self.back(shifted(key, self.day, -days)) for days in range(first, last + 1)]
+        return [self.back(shifted(key, self.day, -days)) for days in self.reading.offsets]
 
     def touched(self, parts: Collection[Slice], cut: Collection[Slice]) -> Iterator[tuple[Slice, Slice]]:
         """Those of the output slices that read one of the cut ones, and the first of these that they read."""
@@ -104,9 +102,9 @@ class Reach:
                 yield part, key
 
     def first_days(self, there: Iterable[Slice]) -> dict[Slice, str]:
-        """Oldest day by what else the cut slices say; empty without `lookback`."""
+        """Oldest day by what else the cut slices say; empty where no earlier day is read."""
         first: dict[Slice, str] = {}
-        for key in there if self.day is not None and self.reading.lookback else ():
+        for key in there if self.day is not None and self.reading.offsets[0] < 0 else ():
             rest, day = apart(key, self.day or "")
             first[rest] = min(day, first.get(rest, day))
         return first
@@ -125,18 +123,18 @@ class Reach:
     def missing(self, part: Slice, there: Collection[Slice], first: Mapping[Slice, str]) -> Slice | None:
         """The oldest cut slice that the SQL needs and nobody has published.
 
-        Its own slice is needed, and with `lookback` every day of the window that is not before the
-        input's first one. Later days are never missing, they have not come yet; `on_missing: empty` needs none.
+        Its own slice is needed, and of the earlier days it reads every one that is not before the input's
+        first. Later days are never missing, they have not come yet; `on_missing: empty` needs none.
         """
         if self.reading.on_missing is OnMissing.EMPTY:
             return None
         own = self.key(part)
-        for days in range(-self.reading.lookback, 0) if self.day is not None else ():
+        for days in (n for n in self.reading.offsets if n < 0) if self.day is not None else ():
             key = shifted(own, self.day or "", days)
             rest, day = apart(key, self.day or "")
             if key not in there and first.get(rest, day) < day:
                 return key
-        return None if own in there else own
+        return own if own not in there and (self.day is None or 0 in self.reading.offsets) else None
 
 
 def date_columns(output: Output, among: Iterable[str]) -> list[str]:
@@ -148,6 +146,16 @@ def date_slice_columns(graph: Graph) -> frozenset[str]:
     """Names of all date columns by which anything is sliced."""
     outputs = graph.outputs.values()
     return frozenset(name for output in outputs for name in date_columns(output, output.slice_columns))
+
+
+def reads_earlier_days(graph: Graph, targets: Sequence[str] | None) -> bool:
+    """True when a slice of the targets, or of what they need, is made from slices of days before it."""
+    steps = (graph.steps[name] for name in graph.select(targets))
+    return any(
+        step.carries or any(reading.offsets[0] < 0 for reading in step.readings.values())
+        for step in steps
+        if isinstance(step, SqlStep)
+    )
 
 
 def apart(part: Slice, day: str) -> tuple[Slice, str]:

@@ -268,6 +268,8 @@ class StepRun:
                     refuse_misnamed(step, session.columns(sql))
             task.sql = task.sql or sql.strip()
             with self._failing_alone(item):
+                if self._carry:
+                    self._carry.refuse_gap(item.slice)
                 with placed(step):
                     path = self._publisher.stage_path(step.outputs[0])
                     with reading(self._project, step, found.index, item.slice):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -78,3 +78,22 @@ def parse_slice(text: str) -> Slice:
 def parse_slices(texts: list[str] | None) -> tuple[Slice, ...] | None:
     """The slices of `--slice`; None when none was given."""
     return tuple(parse_slice(text) for text in texts) if texts else None
+
+
+def parse_span(first: str, last: str) -> tuple[str, str]:
+    """Both days as ISO text; UserError when one is none, or they come the wrong way round."""
+    from datetime import date
+
+    from gamelake.errors import UserError
+
+    days: dict[str, Any] = {}
+    for option, text in (("--from", first), ("--to", last)):
+        try:
+            days[option] = date.fromisoformat(text)
+        except ValueError as err:
+            problem = f"`{option} {text}` is not a day"
+            raise UserError(problem, hint="write it as 2026-01-31") from err
+    if days["--to"] < days["--from"]:
+        problem = f"`--to {last}` comes before `--from {first}`"
+        raise UserError(problem, hint="swap them")
+    return days["--from"].isoformat(), days["--to"].isoformat()

@@ -96,8 +96,8 @@ def _input(source: InputDocument, variable: str | None) -> dict[str, Any]:
         }
     dataset = DatasetName.parse(str(source.dataset))
     path = f"{{lake}}/{dataset.pack}/{FOLDERS[dataset.layer]}/{dataset.name}"
-    spans = source.lookback or source.lookahead
-    days = f"{variable}({-source.lookback},{source.lookahead})" if spans else variable
+    back, ahead = (n if isinstance(n, int) else 0 for n in (source.lookback, source.lookahead))
+    days = f"{variable}({-back},{ahead})" if back or ahead else variable
     return {
         "name": source.name,
         "type": "file",
