@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gamelake.errors import UserError
 from gamelake.layouts.checks import CHECK_DOCUMENTS, CheckDocument, ToleranceDocument
@@ -142,7 +142,16 @@ class SplitDocument(_Document):
 _SOURCE_KEYS = ("split", "refresh", "version")
 _READING_KEYS = ("slice", "lookback", "lookahead", "days", "required", "on_missing", "current_state")
 _COUNT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*(?:([+-])\s*(\d+))?")
-Days = Annotated[int, Field(ge=0, le=3_660)] | Annotated[str, Field(pattern=rf"^{_COUNT.pattern}$")]
+
+
+def _number_of_days(value: int | str) -> int | str:
+    if not (0 <= value <= 3_660 if isinstance(value, int) else _COUNT.fullmatch(value)):
+        problem = f"`{value}` is no number of days; write 0 to 3660, or a variable, as `window - 1`"
+        raise ValueError(problem)
+    return value
+
+
+Days = Annotated[int | str, AfterValidator(_number_of_days)]
 """A number of days, or a variable of type `int` that holds it, as `window - 1`."""
 _INPUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dataset": (("dataset",), _READING_KEYS),
