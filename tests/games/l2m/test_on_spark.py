@@ -28,6 +28,7 @@ def both(spark_options, tmp_path_factory):
     return found
 
 
+@pytest.mark.chaos  # minutes: forty layouts, each a job of Spark
 def test_both_engines_make_the_same_rows(both) -> None:
     different = [name for name, made in both["duckdb"].items() if made != both["spark"][name]]
 
