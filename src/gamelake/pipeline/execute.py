@@ -125,7 +125,8 @@ class RunRequest:
         made = self
         if self.variables:
             slices = apply(project, self.variables, self.targets, self.slices)
-            made = self if self.with_needs else replace(self, slices=slices)
+            is_bound = self.days is not None and self.days[0] == EVER  # before: its day is in the span
+            made = self if self.with_needs or is_bound else replace(self, slices=slices)
         if (
             self.force
             or self.alone
