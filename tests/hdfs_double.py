@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 
 class HdfsDouble(ThreadingHTTPServer):
-    """Answers LISTSTATUS, GETFILESTATUS and OPEN (by redirect, as a name node does); anything else is an error."""
+    """Answers what reading and writing files takes, by redirects as a name node does; anything else is an error."""
 
     daemon_threads = True
 
@@ -21,6 +21,7 @@ class HdfsDouble(ThreadingHTTPServer):
         self.asked: list[tuple[str, str]] = []  # (operation, path)
         self.faults: list[str] = []  # of the next answers: `down`, `refused`; empty texts are none
         self.cuts = 0  # so many of the next files arrive in half
+        self.is_gateway = False  # which renames without options, and never over a file
 
     @property
     def url(self) -> str:
@@ -63,6 +64,55 @@ class _Handler(BaseHTTPRequestHandler):
             cut = self.server.cuts > 0
             self.server.cuts -= cut
             self._send(200, content, cut=cut)
+
+    def do_PUT(self) -> None:
+        self._change()
+
+    def do_POST(self) -> None:
+        self._change()
+
+    def do_DELETE(self) -> None:
+        self._change()
+
+    def _change(self) -> None:
+        url = urlsplit(self.path)
+        told = {key.lower(): values[0] for key, values in parse_qs(url.query).items()}
+        path, operation = unquote(url.path.removeprefix("/webhdfs/v1")), told["op"]
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.asked.append((operation, path))
+        fault = self.server.faults.pop(0) if self.server.faults else ""
+        found = self.server.folder / path.strip("/")
+        if fault == "down":
+            self._json(503, {})
+        elif operation in {"CREATE", "APPEND"} and "node" not in told:
+            self.send_response(307)
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}{self.path}&node=1")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif operation in {"CREATE", "APPEND"}:
+            cut = operation == "APPEND" and self.server.cuts > 0
+            self.server.cuts -= cut
+            found.parent.mkdir(parents=True, exist_ok=True)
+            with found.open("wb" if operation == "CREATE" else "ab") as file:
+                file.write(body[: len(body) // 2] if cut else body)
+            self._send(201 if operation == "CREATE" else 200, b"")
+        elif operation == "MKDIRS":
+            found.mkdir(parents=True, exist_ok=True)
+            self._json(200, {"boolean": True})
+        elif operation == "RENAME":
+            to = self.server.folder / told["destination"].strip("/")
+            over = told.get("renameoptions") == "OVERWRITE" and not self.server.is_gateway
+            if to.exists() and not over:
+                self._json(200, {"boolean": False})
+            else:
+                found.rename(to)
+                self._send(200, b"") if over else self._json(200, {"boolean": True})
+        else:
+            assert operation == "DELETE", operation
+            there = found.exists()
+            if there:
+                found.rmdir() if found.is_dir() else found.unlink()
+            self._json(200, {"boolean": there})
 
     def _send(self, status: int, content: bytes, *, cut: bool = False) -> None:
         self.send_response(status)

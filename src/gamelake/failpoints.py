@@ -23,6 +23,7 @@ ALL = frozenset(
         "publish.after_record",  # the ledger knows, the run does not say so yet
         "target.after_copy",  # rows lie in an open transaction of the other system, the lake knows nothing
         "target.in_commit",  # lake committed, the target's transaction is complete and still open
+        "target.mid_files",  # lake committed, a file is in its place and its receipt is not
         "target.after_commit",  # lake and target hold the version, the ledger does not
         "ledger.before_commit",  # inside a ledger transaction, nothing durable
         "schedules.after_due",  # a due time is noted and its run queued, nothing has begun it

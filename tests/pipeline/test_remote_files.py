@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -31,6 +32,15 @@ outputs:
     schema: {day: date, logins: bigint not null}
 --- */
 SELECT ds AS day, count(*) AS logins FROM logins GROUP BY ds
+"""
+MIRROR = """/* ---
+description: Logins of each day, given on
+inputSources:
+  - {name: logins, dataset: ours.gold.logins}
+outputs:
+  - {type: file, connection: game, path: "given/day={day}", slice: [day], schema: {day: date, logins: bigint not null}}
+--- */
+SELECT day, logins FROM logins
 """
 MOTO = os.environ.get("GAMELAKE_MOTO_SERVER") or shutil.which("moto_server")
 
@@ -125,6 +135,38 @@ def test_what_an_operator_must_mend_is_told_and_not_tried_again(cluster, tmp_pat
         assert found.state == "failed"
 
 
+def given_on(root: Path) -> None:
+    """A layout that writes files beside those it reads."""
+    (root / "layouts" / "ours" / "gold" / "given.sql").write_text(MIRROR)
+
+
+def test_files_are_given_to_a_cluster_whole_or_not_at_all(cluster, tmp_path):
+    root = project_at(tmp_path, f"{cluster.url}/lake")
+    given_on(root)
+    given = cluster.folder / "lake" / "given"
+
+    def there() -> dict[str, list[int]]:
+        return {str(f.relative_to(given)): pq.read_table(f)["logins"].to_pylist() for f in given.rglob("*.*")}
+
+    with open_project(root) as project:
+        assert run_now(project, RunRequest()).error is None
+        assert there() == {"day=2026-01-01/data.parquet": [2], "day=2026-01-02/data.parquet": [500]}
+        receipt = cluster.folder / "lake" / "_gamelake" / "ours.gold.given.json"
+        assert [*json.loads(receipt.read_text())["slices"]] == ["day=2026-01-01", "day=2026-01-02"]
+        for players, gateway, cuts in ((3, False, 1), (4, True, 0)):
+            cluster.is_gateway, cluster.cuts = gateway, 0
+            late = cluster.folder / "lake" / "logins" / "ds=2026-01-01" / f"late{players}.parquet"
+            late.write_bytes(parquet(players))
+            assert run_now(project, RunRequest(("ours.gold.logins",))).error is None
+            cluster.cuts = cuts  # the first file arrives in half, and is sent again
+            assert run_now(project, RunRequest()).error is None
+            assert cluster.cuts == 0
+            assert there()["day=2026-01-01/data.parquet"] == [ask(project)[0][1]]
+        (given / "day=2026-01-02" / "data.parquet").unlink()
+        assert run_now(project, RunRequest()).error is None
+        assert there() == {"day=2026-01-01/data.parquet": [9], "day=2026-01-02/data.parquet": [500]}
+
+
 @pytest.fixture(scope="module")
 def s3_port():
     if MOTO is None:
@@ -143,7 +185,7 @@ def s3_port():
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_objects_of_a_bucket(s3_port, tmp_path, monkeypatch):
-    from pyarrow.fs import S3FileSystem
+    from pyarrow.fs import FileSelector, S3FileSystem
 
     told = {
         "access_key": "key",
@@ -159,8 +201,24 @@ def test_objects_of_a_bucket(s3_port, tmp_path, monkeypatch):
     options = "options = { " + ", ".join(f'{key} = "{value}"' for key, value in told.items()) + " }"
     monkeypatch.setenv("GAMELAKE_CONNECTION_GAME_OPTIONS", '{"secret_key": "secret"}')
     root = project_at(tmp_path, "s3://games/lake", options)
+    given_on(root)
     with open_project(root) as project:
         assert run_now(project, RunRequest()).error is None
+        table = pq.read_table(
+            "games/lake/given/day=2026-01-02/data.parquet", filesystem=bucket, partitioning=None
+        )
+        assert table.to_pydict() == {"logins": [500]}
+        bucket.delete_file("games/lake/given/day=2026-01-02/data.parquet")
+        assert run_now(project, RunRequest()).error is None
+        assert bucket.get_file_info("games/lake/given/day=2026-01-02/data.parquet").is_file
+        layout = root / "layouts" / "ours" / "gold" / "given.sql"
+        layout.write_text(MIRROR.replace("slice:", "format: csv, slice:"))
+    with open_project(root) as project:
+        assert run_now(project, RunRequest()).error is None
+        found = bucket.get_file_info(FileSelector("games/lake/given", recursive=True))
+        assert sorted(f.path for f in found if f.is_file) == [
+            f"games/lake/given/day=2026-01-0{day}/data.csv" for day in (1, 2)
+        ]
         assert ask(project) == [("2026-01-01", 2), ("2026-01-02", 500)]
         assert plan(project).work == ()
         bucket.delete_file("games/lake/logins/ds=2026-01-01/a.parquet")

@@ -89,11 +89,13 @@ def step_of(project: Project, file: Path) -> SqlStep:
         hint = "a project's own layouts lie in `layouts/<pack>/<layer>/`"
         raise NotFoundError(f"`{file}` is no layout of the project in {project.root}", hint=hint)
     job = job_of(path, shown(path))
+    from gamelake.model.steps import Target
+
     by_dataset = {str(step.delta_of or step.outputs[0].dataset): step for step in layouts}
     by_table = {
         output.target.table: by_dataset[name]
         for name, output in project.graph.outputs.items()
-        if output.target is not None and name in by_dataset
+        if isinstance(output.target, Target) and name in by_dataset
     }
     found = [by_dataset[name] for name in job.datasets if name in by_dataset]
     found += [by_table[table] for table in job.tables if table in by_table]

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from gamelake.errors import UserError
 from gamelake.layouts.checks import CHECK_DOCUMENTS, CheckDocument, ToleranceDocument
-from gamelake.layouts.paths import SLICE_TYPES, path_mistakes
+from gamelake.layouts.paths import SLICE_TYPES, folder_mistakes, path_mistakes, split_folder
 from gamelake.model.names import DatasetName
 from gamelake.model.schema import (
     MAY_BE_STORED_AS,
@@ -25,6 +25,7 @@ from gamelake.model.steps import (
     Chain,
     FileFormat,
     FileInput,
+    FileTarget,
     Mode,
     OnEmpty,
     OnMissing,
@@ -34,6 +35,7 @@ from gamelake.model.steps import (
     SourceInput,
     Split,
     TableInput,
+    Target,
 )
 
 if TYPE_CHECKING:
@@ -327,7 +329,7 @@ class OutputDocument(_Document):
     connection: ConnectionName | None = None
     table: Annotated[str, Field(pattern=_TABLE)] | None = None
     path: str | None = None
-    format: Literal["parquet", "json", "csv"] | None = None
+    format: FileFormat = FileFormat.PARQUET
     mode: Mode | None = None
     slice: dict[Identifier, VariableName] = Field(default_factory=dict)
     grain: list[Identifier] = Field(default_factory=list)
@@ -346,14 +348,24 @@ class OutputDocument(_Document):
         given = self.model_fields_set
         if self.type == "file" and self.path is None:
             yield "an output of type `file` needs the key `path`", "type"
-        if (self.connection is None) != (self.table is None):
+        if self.type == "file":
+            yield from ((problem, "path") for problem in folder_mistakes(self.path or "rows", self.slice))
+        elif (self.connection is None) != (self.table is None):
             key = "connection" if self.table is None else "table"
             other = "table" if self.table is None else "connection"
             yield f"`{key}` needs `{other}` beside it", key
-        foreign = {"file": ("connection", "table"), "table": ("path", "format")}[self.type]
+        foreign = {"file": ("table",), "table": ("path", "format")}[self.type]
         for key in foreign:
             if key in given:
                 yield f"`{key}` does not belong to an output of type `{self.type}`", key
+
+    @property
+    def target(self) -> Target | FileTarget | None:
+        """The model's word for where the rows go beside the lake."""
+        if self.type == "file":
+            folder, words = split_folder(self.path or "", self.slice)
+            return FileTarget(self.connection or "", folder, self.format, tuple(words) or tuple(self.slice))
+        return Target(self.connection, self.table) if self.connection and self.table else None
 
     @property
     def resolved_mode(self) -> Mode:

@@ -27,7 +27,7 @@ from gamelake.layouts.template import render_sample, typed, undefined_variables
 from gamelake.model.checks import CheckKind
 from gamelake.model.names import DatasetName, Layer
 from gamelake.model.schema import Schema
-from gamelake.model.steps import PREVIOUS, Mode, Output, Reading, SqlStep, Target
+from gamelake.model.steps import PREVIOUS, Mode, Output, Reading, SqlStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -327,9 +327,7 @@ def _step(document: LayoutDocument, front: FrontMatter, name: DatasetName, file:
         checks=tuple(check.check() for check in document.checks),
         description=document.description,
         evolve=declared.evolve,
-        target=Target(declared.connection, declared.table)
-        if declared.connection and declared.table
-        else None,
+        target=declared.target,
     )
     bindings = {variable: column for column, variable in declared.slice.items()}
     sources = {

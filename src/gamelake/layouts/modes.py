@@ -27,6 +27,10 @@ _RESULT = {
 def mode_problems(document: LayoutDocument) -> Iterator[Problem]:
     """(problem, key path, hint) for each thing that a mode or `carries` lacks."""
     output = document.outputs[0]
+    if output.resolved_mode.folds and output.type == "file":
+        problem = f"`{output.resolved_mode}` makes one table of all slices, which files are not"
+        hint = "write a table, and read that by a layout of type `file`"
+        yield problem, ("outputs", 0, "mode"), hint
     if output.resolved_mode.folds:
         yield from _fold_problems(output)
     if document.carries:

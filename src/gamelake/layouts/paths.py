@@ -44,3 +44,41 @@ def path_mistakes(
     for name in sliced:
         if name not in words:
             yield f"the path does not say where `{name}` is; write `…/{name}={{{name}}}`", "slice"
+
+
+_FOLDER_OF_SLICE = re.compile(r"(\w+)=\{(\w+)\}")
+
+
+def split_folder(path: str, sliced: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The folder of a written dataset, and the slice columns of the folders `column={variable}` that end its path."""
+    pieces = [piece for piece in path.split("/") if piece not in {"", "."}]
+    words: list[str] = []
+    while pieces and (found := _FOLDER_OF_SLICE.fullmatch(pieces[-1])):
+        if found[1] not in sliced or found[2] not in {found[1], sliced[found[1]]}:
+            break
+        words.insert(0, found[1])
+        pieces.pop()
+    return "/".join(pieces), words
+
+
+def folder_mistakes(path: str, sliced: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with the path of files that a layout writes."""
+    folder, words = split_folder(path, sliced)
+    hint = "/".join(f"{name}={{{variable}}}" for name, variable in sliced.items())
+    if "://" in path or path.startswith(("/", "~")):
+        yield "the connection's `root` says where files are, and `path` is below it"
+    elif ".." in path.split("/"):
+        yield "a path does not leave the connection's root by `..`"
+    elif re.search(r"[*?\[\]{}]", folder):
+        also = (
+            f", and ends with `{hint}` or leaves that out"
+            if sliced
+            else ", without `{…}` for want of a slice"
+        )
+        yield f"a path names the folder of the dataset{also}"
+    elif not folder:
+        yield "a path begins with a folder for the dataset alone"
+    elif any(piece.startswith(("_", ".")) for piece in folder.split("/")):
+        yield "names that begin with `_` or `.` are passed over by readers"
+    if words and sorted(words) != sorted(sliced):
+        yield f"a path tells every slice column once, or none; write `…/{hint}`"

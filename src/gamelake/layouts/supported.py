@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from gamelake.layouts.frontmatter import KeyPath
 
 INPUT_TYPES = frozenset({"dataset", "table", "query", "file"})
-OUTPUT_TYPES = frozenset({"table"})
 DIALECTS = frozenset({"duckdb"})
 STRATEGIES = False
 
@@ -29,15 +28,6 @@ def refusals(document: LayoutDocument) -> Iterator[tuple[str, KeyPath, str]]:
             )
             hint = "import the data as a dataset, and name it with `dataset: pack.layer.name`"
             yield problem, (*place, "type"), hint
-    for index, output in enumerate(document.outputs):
-        place = ("outputs", index)
-        if output.type not in OUTPUT_TYPES:
-            problem = f"outputs of type `{output.type}` cannot be written yet, only: {_listed(OUTPUT_TYPES)}"
-            yield (
-                problem,
-                (*place, "type"),
-                "leave `type` out, and give the rows to others by `gamelake export hive`",
-            )
     if not STRATEGIES and (document.strategy or document.maturity):
         key = "strategy" if document.strategy else "maturity"
         yield f"`{key}` does nothing yet: a dataset has one implementation", (key,), "remove it"

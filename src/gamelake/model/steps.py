@@ -97,6 +97,16 @@ class Target:
     table: str  # `schema.table`
 
 
+@dataclass(frozen=True)
+class FileTarget:
+    """A folder of files that gets every published version too, one file for each slice."""
+
+    connection: str  # of the kind `file`; empty = the project's own folder
+    path: str  # below the connection's root
+    format: FileFormat
+    order: tuple[str, ...]  # slice columns, as their folders lie in each other
+
+
 class Refresh(StrEnum):
     """When a source table that was read is read again; `--force` always does."""
 
@@ -217,7 +227,7 @@ class Output:
     checks: tuple[Check, ...] = ()
     description: str = ""
     evolve: bool = False  # new nullable columns and wider types change the table; all else is drift
-    target: Target | None = None
+    target: Target | FileTarget | None = None
     in_place: bool = False  # rows stay in the files they came in; the lake has no table of them
 
 

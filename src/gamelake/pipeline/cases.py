@@ -264,12 +264,17 @@ def _steps(case: Case, graph: Graph) -> tuple[SqlStep, FoldStep | None]:
     named = [graph.steps[name] for name in graph.named(case.layout)]
     match named:
         case [SqlStep() as step]:
-            return step, None
+            return replace(step, outputs=_unpublished(step)), None
         case [SqlStep() as step, FoldStep() as fold] if step.delta_of == fold.outputs[0].dataset:
-            return step, fold
+            return replace(step, outputs=_unpublished(step)), replace(fold, outputs=_unpublished(fold))
         case _:
             hint = "tests are of one SQL layout: name its dataset"
             raise LayoutError(f"`{case.layout}` is not one layout", case.layout_place, hint)
+
+
+def _unpublished(step: SqlStep | FoldStep) -> tuple[Output, ...]:
+    """Rows of tests stay here: nobody who reads a target gets them."""
+    return tuple(replace(output, target=None) for output in step.outputs)
 
 
 def _judged_against(step: SqlStep, fold: FoldStep | None) -> set[str]:
@@ -298,6 +303,7 @@ def _open(output: Output) -> Output:
         on_empty=OnEmpty.CLEAR,
         allow_shrink=0.0,
         in_place=False,
+        target=None,
     )
 
 

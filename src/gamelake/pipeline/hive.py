@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
-import duckdb
-
-from gamelake.engines.duckdb import quoted, text_literal, translated
 from gamelake.errors import OperatorError, Place, UserError
 from gamelake.pipeline.assess import chosen
+from gamelake.pipeline.slice_files import shape, slice_file, write_rows
 from gamelake.pipeline.views import is_in_place, parts_of, reading_files, show
+from gamelake.stores.file_writes import replace_later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,9 +27,7 @@ if TYPE_CHECKING:
     Format = Literal["parquet", "csv"]
 
 MANIFEST = "_gamelake.json"
-_NOTHING = "__HIVE_DEFAULT_PARTITION__"  # what Hive's folders call an empty value
 _WRITERS_WAIT = 30.0  # seconds for another export into the same folder
-_OPTIONS = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER"}
 
 
 @dataclass
@@ -99,10 +94,10 @@ class _Export:
             self._remove(text)
 
     def _slice(self, session: Session, version: SliceVersion) -> None:
-        name, file = str(version.slice), self._file(version.slice)
+        name, file = str(version.slice), self._out / slice_file(version.slice, self._kind)
         mark = {
             "content": version.content_hash,
-            "shape": self._shape(),
+            "shape": shape(self._output),
             "file": str(file.relative_to(self._out)),
         }
         if not version.rows:
@@ -123,8 +118,6 @@ class _Export:
     def _write(self, session: Session, version: SliceVersion, file: Path) -> None:
         """Under a name that readers pass over, then in one moment under its own."""
         dataset = str(self._output.dataset)
-        sliced = set(self._output.slice_columns)
-        columns = ", ".join(quoted(name) for name in self._output.schema.names if name not in sliced)
         new = file.with_name(f".{file.name}.{os.getpid()}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -133,12 +126,8 @@ class _Export:
                     session.outside("exported", self._output.schema, parts_of([version]))
                 else:
                     show(self._project, session, "exported", dataset, list(version.files))
-                target = f"{text_literal(str(new))} ({_OPTIONS[self._kind]})"
-                session.connection.execute(f"COPY (SELECT {columns} FROM exported) TO {target}")
-            _later(new, file)
-            new.replace(file)
-        except duckdb.Error as error:
-            raise translated(error) from error
+                write_rows(session, "exported", self._output, self._kind, new)
+            replace_later(new, file)
         except OSError as error:
             problem = f"the folder cannot be written: {error.strerror}"
             raise OperatorError(
@@ -156,14 +145,6 @@ class _Export:
         if told:
             self.done.removed.append(name)
 
-    def _file(self, part: Slice) -> Path:
-        folders = [f"{name}={quote(value, safe='-_.:+ ') or _NOTHING}" for name, value in part.keys]
-        return self._out.joinpath(*folders, f"data.{self._kind}")
-
-    def _shape(self) -> str:
-        columns = [(column.name, column.type.value) for column in self._output.schema.columns]
-        return hashlib.sha256(repr(columns).encode()).hexdigest()[:16]
-
     def save(self) -> None:
         """Note what lies in the folder, also after a failure: the next export goes on from there."""
         if not self._out.exists():
@@ -174,12 +155,6 @@ class _Export:
         new = self._out / f".{MANIFEST}.{os.getpid()}"
         new.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         new.replace(self._out / MANIFEST)
-
-
-def _later(new: Path, old: Path) -> None:
-    """Readers that keep what they read tell files apart by path and second: no two versions share one."""
-    if old.exists() and int(new.stat().st_mtime) <= (before := int(old.stat().st_mtime)):
-        os.utime(new, (before + 1, before + 1))
 
 
 def _manifest(out: Path, dataset: str) -> dict[str, Any]:

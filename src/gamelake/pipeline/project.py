@@ -94,7 +94,7 @@ class Project:
     @cached_property
     def targets(self) -> Targets:
         """Stores of other systems that outputs are published to as well."""
-        return Targets(self.settings, self.clock)
+        return Targets(self.settings, self.clock, lambda: self.engine)
 
     def sql_engine(self, name: str | None = None) -> Engine:
         """The engine that runs SQL steps, by its name or as the settings say; Spark starts with its first query."""

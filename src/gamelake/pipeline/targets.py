@@ -23,20 +23,23 @@ from gamelake.connections import (
 )
 from gamelake.errors import GamelakeError, LayoutError, OperatorError, Place
 from gamelake.model.publish import Receipt
-from gamelake.model.steps import SqlStep
+from gamelake.model.steps import FileTarget, SqlStep, Target
 from gamelake.pipeline.variables import today
 from gamelake.stores.base import lease_name
 from gamelake.stores.recovery import record_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date
     from pathlib import Path
 
     from gamelake.clock import Clock
     from gamelake.connections import Connection
+    from gamelake.engines.base import Engine
     from gamelake.ledger.rows import Lease
-    from gamelake.model.publish import PublishedSlice, StagedSlice
+    from gamelake.model.publish import PublishedSlice, StagedFile, StagedSlice
+    from gamelake.model.slices import Slice
     from gamelake.model.steps import Output, Source, Step
     from gamelake.pipeline.project import Project
     from gamelake.settings import Settings
@@ -57,6 +60,41 @@ class Finish(Protocol):
         ...
 
 
+class Mirror(Protocol):
+    """What holds the newest rows of an output's slices beside the lake."""
+
+    def ensure_table(self, output: Output) -> None:
+        """Make the place for it, or check the one that is there."""
+        ...
+
+    def current(self, output: Output) -> dict[Slice, PublishedSlice]:
+        """Slices it holds whole."""
+        ...
+
+    def verify(self, output: Output, part: Slice, files: Sequence[StagedFile]) -> None:
+        """Compare staged files with what the output declares."""
+        ...
+
+    def publishing(
+        self, output: Output, slices: Sequence[StagedSlice | PublishedSlice], receipt_id: str
+    ) -> AbstractContextManager[Finish]:
+        """Rows ready where nobody sees them; `finish` shows them."""
+        ...
+
+
+class _Table:
+    """A table of a Postgres as a mirror."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        self.ensure_table = store.ensure_table
+        self.verify = store.verify
+        self.publishing = store.publishing
+        self._store = store
+
+    def current(self, output: Output) -> dict[Slice, PublishedSlice]:
+        return self._store.current(str(output.dataset))
+
+
 class NoTarget:
     """For outputs that the lake alone holds."""
 
@@ -67,9 +105,10 @@ class NoTarget:
 class Targets:
     """Stores behind the connections of a project's profile; each is made on first use."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, engine: Callable[[], Engine] | None = None) -> None:
         self._settings = settings
         self._clock = clock
+        self._engine = engine
         self._stores: dict[str, PostgresStore] = {}
         self._lock = Lock()
 
@@ -83,11 +122,26 @@ class Targets:
                 self._stores[connection] = PostgresStore(
                     found,
                     self._settings.lake_folder,
-                    project=project_id(self._settings.state / "project-id"),
+                    project=self._project_id,
                     clock=self._clock,
                     remote=self.remote(connection),
                 )
             return self._stores[connection]
+
+    def mirror(self, output: Output) -> Mirror:
+        """What holds an output beside the lake; the output has a target."""
+        target = output.target
+        if isinstance(target, FileTarget):
+            from gamelake.pipeline.file_target import FileMirror
+
+            assert self._engine is not None  # only the graph is made without one
+            return FileMirror(target, self.folder(target.connection), self._project_id, self._engine)
+        assert target is not None
+        return _Table(self.store(target.connection))
+
+    @property
+    def _project_id(self) -> str:
+        return project_id(self._settings.state / "project-id")
 
     def today(self) -> date:
         """The day it is in the project's zone."""
@@ -162,7 +216,7 @@ class Targets:
             if there is None:
                 problem = f"`{folder.where}` is not there"
                 raise OperatorError(problem, hint="mend `root` of the connection, or make the folder")
-            return f"{len(there)} entries in {folder.where}"
+            return f"{len(there)} {'entry' if len(there) == 1 else 'entries'} in {folder.where}"
         assert isinstance(found, PostgresConnection)
         from gamelake.stores import postgres_link
 
@@ -178,7 +232,7 @@ class Targets:
     def ensure(self, output: Output) -> None:
         """Create or check the output's table in its target, if it has one."""
         if output.target is not None:
-            self.store(output.target.connection).ensure_table(output)
+            self.mirror(output).ensure_table(output)
 
     @contextmanager
     def publishing(self, output: Output, slices: Sequence[StagedSlice], receipt_id: str) -> Iterator[Finish]:
@@ -189,10 +243,10 @@ class Targets:
         if output.target is None:
             yield NoTarget()
             return
-        store = self.store(output.target.connection)
+        mirror = self.mirror(output)
         for part in slices:
-            store.verify(output, part.slice, part.files)
-        with store.publishing(output, slices, receipt_id) as pending:
+            mirror.verify(output, part.slice, part.files)
+        with mirror.publishing(output, slices, receipt_id) as pending:
             yield pending
 
 
@@ -203,11 +257,11 @@ def catch_up(project: Project, output: Output) -> int:
     """
     if output.target is None:
         return 0
-    dataset, store = str(output.dataset), project.targets.store(output.target.connection)
+    dataset, mirror = str(output.dataset), project.targets.mirror(output)
     if not project.lake.current(dataset):
         return 0
-    store.ensure_table(output)
-    there = store.current(dataset)
+    mirror.ensure_table(output)
+    there = mirror.current(output)
     behind = [
         part for part in project.lake.current(dataset).values() if _differs(part, there.get(part.slice))
     ]
@@ -221,12 +275,10 @@ def _differs(ours: PublishedSlice, theirs: PublishedSlice | None) -> bool:
 
 
 def _deliver(project: Project, output: Output, parts: Sequence[PublishedSlice]) -> None:
-    assert output.target is not None
     dataset, receipt_id = str(output.dataset), project.ids.new("rcpt")
-    store = project.targets.store(output.target.connection)
     owner = f"delivery {receipt_id}"
     with (
-        store.publishing(output, parts, receipt_id) as pending,
+        project.targets.mirror(output).publishing(output, parts, receipt_id) as pending,
         project.ledger.lease(
             lease_name(dataset), owner, ttl=project.settings.lease_seconds, wait=_COMMIT_WAIT
         ) as lease,
@@ -272,24 +324,52 @@ def _without_absent(settings: Settings, step: SqlStep) -> SqlStep:
 def refuse_unknown_connections(settings: Settings, outputs: Iterable[Output]) -> None:
     """LayoutError naming every output whose connection the profile does not have, and tables named twice."""
     errors: list[LayoutError] = []
-    tables: dict[tuple[str, str], str] = {}
+    taken: dict[tuple[str, str], str] = {}
     for output in outputs:
         if output.target is None:
             continue
-        place = Place(key=f"{output.dataset}.connection")
-        try:
-            found = settings.connection(output.target.connection)
-            if not isinstance(found, PostgresConnection):
-                problem = f"`{found.name}` is of the kind `{found.kind}`, which is only read from"
-                errors.append(LayoutError(problem, place, "publish to a connection of the kind `postgres`"))
-        except LayoutError as error:
-            errors.append(LayoutError(error.problem, place, error.hint))
-        other = tables.setdefault((output.target.connection, output.target.table), str(output.dataset))
-        if other != str(output.dataset):
-            problem = f"`{output.target.table}` is also the table of `{other}`"
-            errors.append(LayoutError(problem, place, "a table has one writer: rename one of them"))
+        errors += _connection_mistakes(settings, output, output.target)
+        errors += _taken_mistakes(output, output.target, taken)
     if errors:
         raise LayoutError.all_of(errors)
+
+
+def _connection_mistakes(
+    settings: Settings, output: Output, target: Target | FileTarget
+) -> Iterator[LayoutError]:
+    place = Place(key=f"{output.dataset}.connection")
+    if isinstance(target, FileTarget) and not target.connection:
+        return
+    try:
+        found = settings.connection(target.connection)
+    except LayoutError as error:
+        yield LayoutError(error.problem, place, error.hint)
+        return
+    if isinstance(target, FileTarget):
+        if not isinstance(found, FileConnection):
+            problem = f"`{found.name}` is of the kind `{found.kind}`, which holds no files"
+            yield LayoutError(problem, place, "write files to a connection of the kind `file`")
+    elif not isinstance(found, PostgresConnection):
+        problem = f"`{found.name}` is of the kind `{found.kind}`, which is only read from"
+        yield LayoutError(problem, place, "publish to a connection of the kind `postgres`")
+
+
+def _taken_mistakes(
+    output: Output, target: Target | FileTarget, taken: dict[tuple[str, str], str]
+) -> Iterator[LayoutError]:
+    """Names of what two outputs would write, and folders that lie in each other."""
+    if isinstance(target, Target):
+        name, word, near = target.table, "table", [target.table]
+    else:
+        name, word = f"{target.path}/", "folder"
+        near = [path for _, path in taken if path.startswith(name) or name.startswith(path)]
+    mine = str(output.dataset)
+    others = {taken.get((target.connection, path), mine) for path in near} - {mine}
+    for other in sorted(others):
+        problem = f"`{name}` is also the {word} of `{other}`"
+        key = f"{output.dataset}.{'connection' if word == 'table' else 'path'}"
+        yield LayoutError(problem, Place(key=key), f"a {word} has one writer: rename one of them")
+    taken.setdefault((target.connection, name), mine)
 
 
 def project_id(file: Path) -> str:

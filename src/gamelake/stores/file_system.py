@@ -82,6 +82,11 @@ class FileSystem:
             raise OperatorError(problem, hint="see `root` and `options` of the connection") from error
         return fs, str(path).rstrip("/")
 
+    @property
+    def opened(self) -> Any:
+        """What fsspec gives, of a root on another machine."""
+        return self._opened[0]
+
     def asked(self, work: Callable[[], _T]) -> _T:
         """The work's result; on another machine tried again while it fails, by the one policy for remote stores."""
         return work() if self.is_local else self._remote.run(work)

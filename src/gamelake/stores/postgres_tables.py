@@ -13,6 +13,7 @@ from psycopg import sql
 
 from gamelake.errors import ConflictError, LayoutError, Place
 from gamelake.model.schema import ByType, Column, ColumnType, Schema, is_column_type
+from gamelake.model.steps import Target
 from gamelake.stores.drift import drifts, evolution, refuse_bad_slice_columns, refuse_drift
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT 
 def table_of(output: Output) -> tuple[str, str]:
     """Schema and name of an output's table; without a target `<pack>_<layer>.<name>`."""
     name = output.dataset
-    if output.target is None:
+    if not isinstance(output.target, Target):
         return f"{name.pack}_{name.layer.value}", name.name
     schema, mark, table = output.target.table.partition(".")
     parts = (schema, table) if mark else ("public", schema)
