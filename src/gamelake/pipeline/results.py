@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gamelake.model.checks import Severity
 from gamelake.model.runs import RunState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gamelake.errors import GamelakeError
     from gamelake.model.slices import Slice
+    from gamelake.pipeline.publish import Candidate
 
 
 def error_json(error: BaseException) -> dict[str, Any]:
@@ -46,6 +50,16 @@ class StepResult:
     failed: list[FailedSlice] = field(default_factory=list)
     blocked: list[Slice] = field(default_factory=list)
     waiting: list[Slice] = field(default_factory=list)  # an input slice they need was never published
+
+    def add(self, outputs: Sequence[Candidate]) -> None:
+        """Count a slice that was published, of all outputs of the step."""
+        self.built.append(outputs[0].staged.slice)
+        for output in outputs:
+            self.rows += output.staged.rows
+            self.bytes += output.staged.bytes
+            for check in output.audit.results:
+                self.checks_passed += check.passed
+                self.checks_warned += not check.passed and check.severity is Severity.WARN
 
     @property
     def state(self) -> str:

@@ -18,7 +18,6 @@ from gamelake.errors import (
     OperatorError,
 )
 from gamelake.layouts.template import render
-from gamelake.model.checks import Severity
 from gamelake.model.runs import SliceState
 from gamelake.model.slices import Slice
 from gamelake.model.steps import FoldStep, PythonStep, SqlStep
@@ -390,7 +389,7 @@ class StepRun:
                     self._publisher.publish(output, staged, self._step.name)
         with self._publishing:  # batches at once add to one result
             for slice_candidates in candidates:
-                self._count(slice_candidates)
+                self._result.add(slice_candidates)
         self._tell("step_progress")
 
     def _is_read_unchanged(self, candidates: Sequence[Candidate]) -> bool:
@@ -407,16 +406,6 @@ class StepRun:
             self._mark_as_before(str(candidate.output.dataset), [candidate.staged.slice])
         self._result.fresh += 1
         return True
-
-    def _count(self, candidates: Sequence[Candidate]) -> None:
-        result = self._result
-        result.built.append(candidates[0].staged.slice)
-        for candidate in candidates:
-            result.rows += candidate.staged.rows
-            result.bytes += candidate.staged.bytes
-            for check in candidate.audit.results:
-                result.checks_passed += check.passed
-                result.checks_warned += not check.passed and check.severity is Severity.WARN
 
     def _retry_or_fail(
         self, batch: Sequence[PlanItem], found: Assessment, err: Exception, task: Task
