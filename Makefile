@@ -25,9 +25,9 @@ test: test-setup  ## what CI runs: format, lint, types, docs, tests
 chaos: test-setup  ## random kills, long fuzzing and load; minutes, not part of `make test`
 	@$(BIN)/python -m pytest -q -m chaos
 
-test-integrations: test-setup  ## Airflow and Dagster run what `gamelake export` writes, in environments of their own
+test-integrations: test-setup  ## Airflow, Dagster and an S3 server, in environments of their own
 	@$(BIN)/python scripts/integrations.py
-	@$(BIN)/python -m pytest -q -m integrations tests/integrations
+	@$(BIN)/python -m pytest -q -m integrations tests/integrations tests/pipeline/test_remote_files.py
 
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -1,4 +1,5 @@
-"""Prepare the environments of `make test-integrations`: one for each tool that `gamelake export` writes files for.
+"""Prepare the environments of `make test-integrations`: one for each tool that gamelake works with and that does not
+fit beside it.
 
     python3 scripts/integrations.py        exit 0 when ready, 3 when the package index cannot be reached, 1 otherwise
 
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from setup import ROOT, VENV, say, uv_environment
 
-TOOLS = {"airflow": "apache-airflow", "dagster": "dagster"}
+TOOLS = {"airflow": "apache-airflow", "dagster": "dagster", "moto": "moto[server]"}  # moto is an S3 server
 UNREACHABLE = 3
 _NO_NETWORK = (
     "error sending request",

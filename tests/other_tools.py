@@ -11,15 +11,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def python_of(name: str) -> Path:
+    """The interpreter of a tool's environment, whether it is there or not."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        from integrations import python_of as where
+    finally:
+        sys.path.pop(0)
+    return where(name)
+
+
 class Tool:
     """A tool in its own environment that looks at what gamelake wrote for it."""
 
     def __init__(self, name: str, folder: Path, gamelake: Path) -> None:
-        sys.path.insert(0, str(ROOT / "scripts"))
-        try:
-            from integrations import python_of
-        finally:
-            sys.path.pop(0)
         self.python = python_of(name)
         assert self.python.exists(), "`make test-integrations` prepares the environments"
         self.home = folder

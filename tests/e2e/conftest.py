@@ -30,7 +30,7 @@ def gamelake(*arguments, cwd):
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api", reason="drives the pages")
     if CHROMIUM is None:

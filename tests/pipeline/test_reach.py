@@ -19,7 +19,7 @@ REACHES = st.builds(
     lambda columns, back, missing, same: Reach(
         "a",
         "toy.silver.a",
-        columns,
+        tuple((name, name) for name in columns),
         "day" if back else None,
         Reading(back, missing),
         same=same and columns == ("day", "team"),

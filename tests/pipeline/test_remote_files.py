@@ -22,6 +22,7 @@ from gamelake.settings import Settings
 from gamelake.stores import remote
 from hdfs_double import hdfs
 from lake_world import wait_until
+from other_tools import python_of
 
 LAYOUT = """/* ---
 description: Logins by the day they arrived on
@@ -42,7 +43,7 @@ outputs:
 --- */
 SELECT day, logins FROM logins
 """
-MOTO = os.environ.get("GAMELAKE_MOTO_SERVER") or shutil.which("moto_server")
+MOTO = Path(os.environ.get("GAMELAKE_MOTO_SERVER", python_of("moto").with_name("moto_server")))
 
 
 def parquet(players: int) -> bytes:
@@ -169,10 +170,8 @@ def test_files_are_given_to_a_cluster_whole_or_not_at_all(cluster, tmp_path):
 
 @pytest.fixture(scope="module")
 def s3_port():
-    if MOTO is None:
-        pytest.skip(
-            "no S3 server: install `moto[server]` (in an environment of its own) and set GAMELAKE_MOTO_SERVER"
-        )
+    if not MOTO.is_file():
+        pytest.skip("no S3 server: `scripts/integrations.py` installs one, or GAMELAKE_MOTO_SERVER names one")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -183,6 +182,7 @@ def s3_port():
         server.terminate()
 
 
+@pytest.mark.integrations
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_objects_of_a_bucket(s3_port, tmp_path, monkeypatch):
     from pyarrow.fs import FileSelector, S3FileSystem

@@ -234,7 +234,8 @@ def test_the_window_of_a_layout_is_read_with_its_day(of_trino, tmp_path):
         result = built(run_now(project, RunRequest(variables={"logDate": DAYS[1]})))
 
         assert result[SOURCE] == [f"ds={DAYS[0]}", f"ds={DAYS[1]}"]
-        assert query(project, "SELECT logins FROM toy.gold.logins WHERE user_id = 2") == [(4,)]
+        asked = f"SELECT logins FROM toy.gold.logins WHERE user_id = 2 AND report_date = '{DAYS[1]}'"
+        assert query(project, asked) == [(4,)]
 
 
 def test_a_version_for_each_slice_says_which_to_read(of_trino, tmp_path):

@@ -70,7 +70,7 @@ def test_a_column_nobody_declared(tmp_path):
         (pa.int32(), "int"),
         (pa.float64(), "double"),
         (pa.int16(), "`INT32 Int(bitWidth=16, isSigned=true)`"),
-        (pa.decimal128(18, 0), "`FIXED_LEN_BYTE_ARRAY Decimal(precision=18, scale=0)`"),
+        (pa.decimal128(18, 0), "decimal(18,0)"),
         (pa.string(), "text"),
         (pa.list_(pa.int64()), "`INT64 nested`"),
     ],
