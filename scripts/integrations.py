@@ -1,5 +1,4 @@
-"""Prepare the environments of `make test-integrations`: one for each tool that gamelake works with and that does not
-fit beside it.
+"""Prepare the environments of `make test-integrations`, one for each tool that does not fit into ours.
 
     python3 scripts/integrations.py        exit 0 when ready, 3 when the package index cannot be reached, 1 otherwise
 
