@@ -16,7 +16,8 @@ from lake_world import finish, start
 from modes_project import LAYOUTS, create, five_days, import_days, open_modes, tables, twin
 from postgres_server import USER
 
-NAMES = sorted(name for name in failpoints.ALL if not name.startswith(("maintenance.", "schedules.")))
+NOT_MET = ("maintenance.", "schedules.", "target.mid_files")  # by a backfill into Postgres
+NAMES = sorted(name for name in failpoints.ALL if not name.startswith(NOT_MET))
 LAKE_NAMES = [name for name in NAMES if not name.startswith("target.")]
 BACKFILL = RunRequest(("toy",), days=("2026-01-01", "2026-01-05"))
 PUBLISHED = ("total", "window")  # sliced gold, one of them carried: what a target may hold

@@ -101,6 +101,7 @@ def unfinished(folder: Path) -> list[Path]:
     return [path for path in folder.rglob(".*.spark") if path.is_dir()]
 
 
+@pytest.mark.chaos  # a minute: a second Spark starts in the process that is killed
 def test_a_run_killed_in_the_middle_goes_on(silver) -> None:
     child = start(refine_on_spark_and_die, str(silver), "publish.after_stage:4")
     assert finish(child, 180) == -9
