@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
@@ -24,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _SECRET_KEYS = frozenset({"password", "secret", "token", "dsn", "url", "uri"})
 
 
-class _Connection(BaseModel):
+class _Connection(BaseModel, ABC):
     """What every connection has. Holds no secret, so it may be shown."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
@@ -32,9 +33,9 @@ class _Connection(BaseModel):
     name: str
 
     @property
+    @abstractmethod
     def where(self) -> str:
         """Place of the store, for messages."""
-        raise NotImplementedError
 
     @property
     def variable(self) -> str:
