@@ -16,6 +16,7 @@ import pytest
         (["stauts"], "no command `stauts`", "did you mean `status`?"),
         (["nonsense"], "no command `nonsense`", "`gamelake --help` lists the commands"),
         (["--nonsense"], "No such option: --nonsense", "`gamelake --help` shows what it takes"),
+        (["run", "--from", "2026-01-01"], "a span of days needs `--to`", "write both, `--from 2026-01-01 --to 2026-01-31`"),
         (["run", "--forc"], "No such option: --forc (Possible options: --force, --from, --source)", "`gamelake run --help` shows what it takes"),
         (["init"], "Missing argument 'DIR'", "`gamelake init --help` shows what it takes"),
         (["init", "x", "--pack", "to"], "no pack `to` is installed, there are: l2m, toy, wow", "did you mean `toy`?"),

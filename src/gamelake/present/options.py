@@ -88,6 +88,9 @@ def parse_span(first: str, last: str) -> tuple[str, str]:
 
     days: dict[str, Any] = {}
     for option, text in (("--from", first), ("--to", last)):
+        if not text:
+            problem = f"a span of days needs `{option}`"
+            raise UserError(problem, hint="write both, `--from 2026-01-01 --to 2026-01-31`")
         try:
             days[option] = date.fromisoformat(text)
         except ValueError as err:
