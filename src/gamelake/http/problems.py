@@ -30,7 +30,7 @@ PROBLEM_JSON = "application/problem+json"
 TITLES = {
     "user_error": "The request cannot be done as asked",
     "layout_error": "A layout or project file is wrong",
-    "input_error": "The bytes cannot be read",
+    "input_error": "What was given cannot be read",
     "not_found": "There is no such thing",
     "conflict": "The present state forbids this",
     "check_failed": "A blocking check failed",
